@@ -1,0 +1,82 @@
+//! The App Mesh dialect (`appmesh.k8s.aws/v1beta2`).
+//!
+//! - **Duty:** one object → its fragment of the mesh, and what there is to say about the object
+//!   alone: what App Mesh's admission or API would have refused, what stock Envoy would refuse,
+//!   what is not honoured yet. What cannot be used is left out in the smallest part: a route, a
+//!   listener, a backend; an object only if nothing of it is left.
+//! - **In:** a [`tulle_crds::Object`] and the fields that its schema did not know.
+//! - **Out:** a [`Translated`] with references unresolved; equal input gives equal output.
+//! - **Must never:** look up another object, know Envoy's types, or pass over a field in silence.
+
+mod backend_group;
+mod client_policy;
+mod duration;
+mod field;
+mod gateway_route;
+mod hosts;
+mod matching;
+mod mesh;
+mod names;
+mod ports;
+mod re2;
+mod report;
+mod retry;
+mod selector;
+mod virtual_gateway;
+mod virtual_node;
+mod virtual_router;
+mod virtual_service;
+
+use tulle_crds::Object;
+use tulle_model::ObjectId;
+use tulle_model::fragment::Translated;
+
+use crate::report::Report;
+
+pub use crate::re2::MAX_PROGRAM_SIZE as MAX_REGEX_PROGRAM_SIZE;
+
+/// The realm of this dialect's names ([`tulle_model::Name::realm`]).
+pub const REALM: &str = "appmesh";
+
+/// Translates an object of one of the seven kinds; `None` for an object of another dialect.
+///
+/// `unknown_fields` are paths such as `spec.backendDefaults.clientPolicy.tls.mode`, as
+/// [`tulle_crds::decode()`] gives them; each becomes a warning.
+pub fn translate(object: &Object, unknown_fields: &[String]) -> Option<Translated> {
+    let mut report = Report::new(id(object));
+    let fragment = match object {
+        Object::Mesh(object) => mesh::translate(&mut report, &object.spec),
+        Object::VirtualNode(object) => virtual_node::translate(&mut report, &object.spec),
+        Object::VirtualService(object) => virtual_service::translate(&mut report, &object.spec),
+        Object::VirtualRouter(object) => virtual_router::translate(&mut report, &object.spec),
+        Object::VirtualGateway(object) => virtual_gateway::translate(&mut report, &object.spec),
+        Object::GatewayRoute(object) => {
+            let labels = object.metadata.labels.iter().flatten();
+            let labels = labels.map(|(key, value)| (key.as_str().into(), value.as_str().into()));
+            gateway_route::translate(&mut report, &object.spec, labels.collect())
+        }
+        Object::BackendGroup(object) => backend_group::translate(&mut report, &object.spec),
+        Object::Namespace(_) | Object::Service(_) | Object::EndpointSlice(_) | Object::Pod(_) => {
+            return None;
+        }
+    };
+    for path in unknown_fields {
+        report.unknown_field(path);
+    }
+    Some(Translated {
+        fragments: fragment.into_iter().collect(),
+        findings: report.into_findings(),
+    })
+}
+
+fn id(object: &Object) -> ObjectId {
+    ObjectId::new(
+        object.api_group(),
+        object.kind().as_str(),
+        object.namespace().unwrap_or_default(),
+        object.name(),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! VirtualNode.
+
+use std::collections::BTreeSet;
+
+use tulle_crds::appmesh::VirtualNodeSpec;
+use tulle_model::fragment::{BackendGroupRef, Fragment, Listener, Workload};
+
+use crate::client_policy::client_policy;
+use crate::field::Field;
+use crate::names;
+use crate::report::{Report, code};
+use crate::selector::selector;
+
+mod backends;
+mod discovery;
+mod listener;
+
+pub(crate) fn translate(report: &mut Report, spec: &VirtualNodeSpec) -> Option<Fragment> {
+    let field = Field::spec();
+    let object = report.object().clone();
+    let name = names::name(&object.namespace, &object.name);
+    if spec.logging.is_some() {
+        report.not_honoured_yet(&field.key("logging"));
+    }
+    let listeners = listeners(report, &field.key("listeners"), spec);
+    let discovery = discovery::discovery(report, &field.key("serviceDiscovery"), spec);
+    let default_policy = client_policy(
+        report,
+        &field.key("backendDefaults").key("clientPolicy"),
+        spec.backend_defaults
+            .as_ref()
+            .and_then(|defaults| defaults.client_policy.as_ref()),
+    )
+    .filter(|policy| !crate::client_policy::is_silent(policy));
+    Some(Fragment::Workload(Workload {
+        alias: names::alias(spec.aws_name.as_deref(), || names::underscored(&name)),
+        name,
+        mesh: names::mesh(spec.mesh_ref.as_ref()),
+        listeners,
+        discovery,
+        backends: backends::backends(
+            report,
+            &field.key("backends"),
+            &spec.backends,
+            default_policy.is_some(),
+        ),
+        backend_groups: backend_groups(report, &field.key("backendGroups"), spec),
+        default_policy,
+        pods: selector(
+            report,
+            &field.key("podSelector"),
+            spec.pod_selector.as_ref(),
+        ),
+        object,
+    }))
+}
+
+fn listeners(report: &mut Report, field: &Field, spec: &VirtualNodeSpec) -> Vec<Listener> {
+    let mut seen = BTreeSet::new();
+    spec.listeners
+        .iter()
+        .enumerate()
+        .filter_map(|(index, given)| {
+            listener::listener(report, &field.index(index), given, &mut seen).ok()
+        })
+        .collect()
+}
+
+fn backend_groups(
+    report: &mut Report,
+    field: &Field,
+    spec: &VirtualNodeSpec,
+) -> Vec<BackendGroupRef> {
+    let holder = report.object().namespace.clone();
+    let mut groups: Vec<BackendGroupRef> = Vec::new();
+    for (index, given) in spec.backend_groups.iter().enumerate() {
+        let field = field.index(index);
+        if given.name.is_empty() {
+            report.error(
+                code::REFERENCE,
+                &field.key("name"),
+                "the reference names no BackendGroup",
+                "set name, or `*` for every VirtualService of the namespace",
+            );
+            continue;
+        }
+        let namespace = names::namespace_of(given.namespace.as_deref(), &holder);
+        let group = BackendGroupRef {
+            namespace: namespace.into(),
+            group: (given.name != "*").then(|| names::name(namespace, &given.name)),
+            field: field.as_str().into(),
+        };
+        // A repeated entry says nothing new.
+        if !groups
+            .iter()
+            .any(|known| known.namespace == group.namespace && known.group == group.group)
+        {
+            groups.push(group);
+        }
+    }
+    groups
+}

@@ -1,0 +1,65 @@
+//! Kubernetes' own kinds, as far as the mesh reads them.
+//!
+//! - **Duty:** one Namespace, Service, EndpointSlice or Pod → its fragment: labels, names and
+//!   ports, endpoints with their conditions, addresses and readiness.
+//! - **In:** a [`tulle_crds::Object`].
+//! - **Out:** a [`Translated`]; equal input gives equal output.
+//! - **Must never:** look up another object (which endpoints or pods belong to what is the index's
+//!   business), or know a mesh dialect.
+
+mod address;
+mod endpoint_slice;
+mod namespace;
+mod pod;
+mod port;
+mod report;
+mod service;
+
+use tulle_crds::Object;
+use tulle_crds::core::ObjectMeta;
+use tulle_model::fragment::Translated;
+use tulle_model::selector::Labels;
+use tulle_model::{ObjectId, Str};
+
+use crate::report::Report;
+
+/// Translates an object of one of the four kinds; `None` for an object of a mesh dialect.
+pub fn translate(object: &Object) -> Option<Translated> {
+    let mut report = Report::new(id(object));
+    let fragment = match object {
+        Object::Namespace(object) => Some(namespace::translate(&report, object)),
+        Object::Service(object) => Some(service::translate(&mut report, object)),
+        Object::EndpointSlice(object) => endpoint_slice::translate(&mut report, object),
+        Object::Pod(object) => Some(pod::translate(&mut report, object)),
+        Object::Mesh(_)
+        | Object::VirtualNode(_)
+        | Object::VirtualService(_)
+        | Object::VirtualRouter(_)
+        | Object::VirtualGateway(_)
+        | Object::GatewayRoute(_)
+        | Object::BackendGroup(_) => return None,
+    };
+    Some(Translated {
+        fragments: fragment.into_iter().collect(),
+        findings: report.into_findings(),
+    })
+}
+
+fn id(object: &Object) -> ObjectId {
+    ObjectId::new(
+        object.api_group(),
+        object.kind().as_str(),
+        object.namespace().unwrap_or_default(),
+        object.name(),
+    )
+}
+
+fn labels(metadata: &ObjectMeta) -> Labels {
+    let labels = metadata.labels.iter().flatten();
+    labels
+        .map(|(key, value)| (Str::from(key.as_str()), Str::from(value.as_str())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

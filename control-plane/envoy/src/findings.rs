@@ -1,0 +1,89 @@
+//! What a view's owner asked for and cannot have in this form.
+
+use tulle_model::linked::{GatewayRoute, OutboundPort, ProxyView, Role, Route};
+use tulle_model::{Capture, Finding, ObjectId, Severity};
+
+use crate::accepted::{self, Refusal};
+use crate::listener::tcp_chains;
+use crate::route::compose_accepted;
+
+/// Everything of the view that is left out of its resources or stands in them other than written; sorted,
+/// each once.
+pub fn findings(view: &ProxyView, capture: Capture) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match &view.role {
+        Role::Sidecar(sidecar) => {
+            for port in &sidecar.outbound {
+                outbound(port, capture, &mut findings);
+            }
+        }
+        Role::Gateway(gateway) => {
+            for route in gateway.listeners.iter().flat_map(|l| &l.routes) {
+                gateway_route(route, &mut findings);
+            }
+        }
+    }
+    findings.sort();
+    findings.dedup();
+    findings
+}
+
+fn outbound(port: &OutboundPort, capture: Capture, findings: &mut Vec<Finding>) {
+    for service in port.http.iter().map(|service| &service.routes) {
+        if let Err(refusal) = accepted::host(&service.host) {
+            findings.push(refused(&service.object, None, &refusal));
+        }
+        routes(&service.routes, findings);
+    }
+    for service in tcp_chains(port, capture).1 {
+        let (reason, help) = match capture {
+            Capture::Transparent => (
+                "every address under which it is called belongs to another service of that port",
+                "give it a port or an address of its own",
+            ),
+            Capture::Loopback(_) => (
+                "without redirected traffic a TCP service needs a port of its own",
+                "give it a port of its own, or use transparent capture",
+            ),
+        };
+        let message = format!(
+            "{} cannot be reached over TCP on port {}: {reason}",
+            service.host, port.port
+        );
+        let object = &service.object;
+        let finding = Finding::new(Severity::Warning, "port-shared", object, "", message);
+        findings.push(finding.help(help));
+    }
+}
+
+fn routes(routes: &[Route], findings: &mut Vec<Finding>) {
+    for route in routes {
+        if let Err(refusal) = accepted::route(route) {
+            findings.push(refused(&route.origin, Some(&route.name), &refusal));
+        }
+    }
+}
+
+fn gateway_route(route: &GatewayRoute, findings: &mut Vec<Finding>) {
+    if let Err(refusal) = accepted::gateway_route(route) {
+        findings.push(refused(&route.object, None, &refusal));
+    }
+    if let Some(service) = &route.service {
+        routes(&service.routes, findings);
+    }
+    if let Some(composed) = compose_accepted(route) {
+        findings.extend(composed.findings);
+    }
+}
+
+fn refused(object: &ObjectId, route: Option<&str>, refusal: &Refusal) -> Finding {
+    let Refusal { what, why } = refusal;
+    let message = match route {
+        Some(route) => format!("route {route} is left out: Envoy refuses its {what}: {why}"),
+        None => format!("it is left out: Envoy refuses its {what}: {why}"),
+    };
+    Finding::new(Severity::Error, "refused-by-envoy", object, "", message)
+}
+
+#[cfg(test)]
+mod tests;

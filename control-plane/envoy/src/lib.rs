@@ -1,0 +1,34 @@
+//! The compiler: a proxy's linked view in, the Envoy resources it is sent out.
+//!
+//! Duty: one linked input and one resource key make one Envoy message, named as users of the dialect
+//! know it, with all that the server has to know beside the bytes: what it needs, what it disturbs,
+//! whose object it comes from. In: [`tulle_model::linked::ProxyView`] and endpoint sets. Out:
+//! [`Compiled`]. [`plan`] tells names and versions without encoding, so that a caller compiles only
+//! what differs from what it holds.
+//! Must never: join (every reference in a view is resolved already), look at another proxy's view, or
+//! send what Envoy refuses: what a user wrote and Envoy would not take is left out and told by
+//! [`findings`].
+
+pub mod compose;
+pub mod names;
+pub mod type_url;
+
+mod accepted;
+mod cluster;
+mod endpoints;
+mod findings;
+mod listener;
+mod plan;
+mod route;
+mod static_bootstrap;
+mod targets;
+mod wire;
+
+#[cfg(test)]
+mod fixture;
+
+pub use endpoints::endpoints;
+pub use findings::findings;
+pub use listener::{INBOUND_CAPTURE_PORT, OUTBOUND_CAPTURE_PORT};
+pub use plan::{Compiled, Key, Plan, Planned, plan};
+pub use static_bootstrap::{StaticBootstrapError, static_bootstrap};

@@ -1,0 +1,79 @@
+//! The ports of a gateway.
+
+use prost::Message;
+use tulle_model::linked::{Gateway, ProxyView};
+use tulle_model::policy::Protocol;
+use tulle_model::settings::Settings;
+use tulle_model::{Capture, ObjectId};
+use tulle_proto::core::TrafficDirection;
+use tulle_proto::listener::Listener;
+
+use super::bind::Bind;
+use super::http::{Manager, Place};
+use super::{chain_for_all, http};
+use crate::plan::{Parts, Resource};
+use crate::{names, type_url};
+
+/// A listener for each of a gateway's ports. It is no target of redirected traffic: the port is its own.
+pub(crate) fn gateway<'a>(
+    view: &'a ProxyView,
+    gateway: &'a Gateway,
+    capture: Capture,
+    settings: &Settings,
+) -> impl Iterator<Item = Port<'a>> {
+    let trusted_hops = settings.trusted_hops;
+    let only = gateway.listeners.len() == 1;
+    let http = gateway.listeners.iter().filter(|l| l.protocol.is_http());
+    http.map(move |listener| Port {
+        bind: match capture {
+            Capture::Transparent => Bind::any(view.ip, listener.port),
+            Capture::Loopback(block) => Bind::one(block.inbound(), listener.port),
+        },
+        protocol: listener.protocol,
+        only,
+        trusted_hops,
+        origin: &view.object,
+    })
+}
+
+#[derive(Debug, Hash)]
+pub(crate) struct Port<'a> {
+    bind: Bind,
+    protocol: Protocol,
+    /// The gateway has no other port.
+    only: bool,
+    trusted_hops: u32,
+    origin: &'a ObjectId,
+}
+
+impl Resource for Port<'_> {
+    const TYPE_URL: &'static str = type_url::LISTENER;
+
+    fn name(&self) -> String {
+        names::gateway_listener(self.bind.address, self.bind.port)
+    }
+
+    fn compile(&self) -> Parts {
+        let Bind { port, .. } = self.bind;
+        let filter = http::manager(Manager {
+            stat_prefix: names::ingress_stat_prefix(self.only, self.protocol, port),
+            routes: names::ingress_routes(self.protocol, port),
+            place: Place::Gateway {
+                trusted_hops: self.trusted_hops,
+            },
+        });
+        let name = format!("{}_{port}", self.protocol.as_str());
+        let listener = Listener {
+            name: self.name(),
+            address: Some(self.bind.address()),
+            traffic_direction: TrafficDirection::Inbound.into(),
+            filter_chains: vec![chain_for_all(name, vec![filter])],
+            ..Default::default()
+        };
+        Parts {
+            bytes: listener.encode_to_vec(),
+            origins: vec![self.origin.clone()],
+            ..Default::default()
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The HTTP connection manager.
+
+use tulle_model::policy::IpPreference;
+use tulle_proto::http_connection_manager::http_connection_manager::{
+    CodecType, PathWithEscapedSlashesAction, RouteSpecifier, UpgradeConfig,
+};
+use tulle_proto::http_connection_manager::http_filter::ConfigType;
+use tulle_proto::http_connection_manager::{HttpConnectionManager, HttpFilter, Rds};
+use tulle_proto::listener::Filter;
+use tulle_proto::pb::envoy::extensions::filters::http::dynamic_forward_proxy::v3::FilterConfig;
+use tulle_proto::pb::envoy::extensions::filters::http::dynamic_forward_proxy::v3::filter_config::ImplementationSpecifier;
+use tulle_proto::pb::envoy::extensions::filters::http::router::v3::Router;
+
+use crate::{cluster, wire};
+
+/// What differs from one connection manager to the next.
+pub(super) struct Manager {
+    pub(super) stat_prefix: String,
+    /// The route configuration's name.
+    pub(super) routes: String,
+    pub(super) place: Place,
+}
+
+/// Where a connection manager stands.
+pub(super) enum Place {
+    /// Before the proxy's own application.
+    Ingress,
+    /// Behind it; `by_host`: routes may send requests where their Host says.
+    Egress { by_host: Option<IpPreference> },
+    /// At the edge of the mesh, behind so many trusted proxies.
+    Gateway { trusted_hops: u32 },
+}
+
+/// The network filter.
+///
+/// Time limits of requests are the routes' (a route's `idle_timeout` replaces the manager's stream idle
+/// timeout, which only counts until a route is chosen). What is not set here is Envoy's default, above
+/// all: server header `envoy`, a request id where there is none, both HTTP/1.1 and HTTP/2 by looking.
+pub(super) fn manager(manager: Manager) -> Filter {
+    let mut config = HttpConnectionManager {
+        codec_type: CodecType::Auto.into(),
+        stat_prefix: manager.stat_prefix,
+        route_specifier: Some(RouteSpecifier::Rds(Rds {
+            config_source: Some(wire::ads()),
+            route_config_name: manager.routes,
+        })),
+        upgrade_configs: vec![UpgradeConfig {
+            upgrade_type: "websocket".to_owned(),
+            ..Default::default()
+        }],
+        // `%2F` is no `/`: neither matched nor rewritten as one, and passed as it came.
+        path_with_escaped_slashes_action: PathWithEscapedSlashesAction::KeepUnchanged.into(),
+        ..Default::default()
+    };
+    match manager.place {
+        // Every path goes to the application, so there is nothing to normalize for.
+        Place::Ingress => {}
+        Place::Egress { by_host } => {
+            normalize(&mut config);
+            if let Some(ip) = by_host {
+                config.http_filters.push(http_filter(
+                    "envoy.filters.http.dynamic_forward_proxy",
+                    &FilterConfig {
+                        implementation_specifier: Some(ImplementationSpecifier::DnsCacheConfig(
+                            cluster::dns_cache(ip),
+                        )),
+                        ..Default::default()
+                    },
+                ));
+            }
+        }
+        Place::Gateway { trusted_hops } => {
+            normalize(&mut config);
+            config.use_remote_address = Some(wire::bool_value(true));
+            config.xff_num_trusted_hops = trusted_hops;
+            // A load balancer's or client's own id stays, so that their logs and ours can be joined.
+            config.preserve_external_request_id = true;
+        }
+    }
+    config
+        .http_filters
+        .push(http_filter("envoy.filters.http.router", &Router::default()));
+    super::filter("envoy.filters.network.http_connection_manager", &config)
+}
+
+/// Routes look at paths: `/a/../b` and `/a//b` must not slip by them.
+fn normalize(config: &mut HttpConnectionManager) {
+    config.normalize_path = Some(wire::bool_value(true));
+    config.merge_slashes = true;
+}
+
+fn http_filter<M: prost::Name>(name: &str, config: &M) -> HttpFilter {
+    HttpFilter {
+        name: name.to_owned(),
+        config_type: Some(ConfigType::TypedConfig(tulle_proto::any(config))),
+        ..Default::default()
+    }
+}

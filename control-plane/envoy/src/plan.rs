@@ -1,0 +1,194 @@
+//! What a proxy is to hold: every resource's name and version, and how to compile it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::hash::Hash;
+use std::time::Duration;
+
+use tulle_model::endpoint::EndpointSetId;
+use tulle_model::hash::version_of;
+use tulle_model::linked::{Discovery, ProxyView, Role};
+use tulle_model::settings::Settings;
+use tulle_model::{Capture, ObjectId, Str};
+
+use crate::targets::ClusterNames;
+use crate::{cluster, listener, names, route};
+
+/// A resource's identity on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// One of [`crate::type_url`].
+    pub type_url: &'static str,
+    /// Its name.
+    pub name: Str,
+}
+
+/// An encoded resource and what the server has to know about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compiled {
+    /// One of [`crate::type_url`].
+    pub type_url: &'static str,
+    /// Its name.
+    pub name: Str,
+    /// Hash of the linked input that it is made from.
+    pub version: String,
+    /// The encoded message, not wrapped in an `Any`.
+    pub bytes: Vec<u8>,
+    /// What a proxy must hold before it is sent this.
+    pub requires: Vec<(&'static str, Str)>,
+    /// What a proxy must be sent again after this, though it may not have changed.
+    pub touches: Vec<(&'static str, Str)>,
+    /// How long after its acknowledgement it may not be ready yet.
+    pub settle: Duration,
+    /// The user's objects that it comes from, to be named if Envoy refuses it; sorted, each once.
+    pub origins: Vec<ObjectId>,
+}
+
+/// What a resource's own module makes of it.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) requires: Vec<(&'static str, Str)>,
+    pub(crate) touches: Vec<(&'static str, Str)>,
+    pub(crate) settle: Duration,
+    pub(crate) origins: Vec<ObjectId>,
+}
+
+/// The input of one resource: its hash is the resource's version.
+pub(crate) trait Resource: fmt::Debug {
+    const TYPE_URL: &'static str;
+    fn name(&self) -> String;
+    fn compile(&self) -> Parts;
+}
+
+/// One resource that a proxy is to hold, not encoded yet.
+pub struct Planned<'a> {
+    /// One of [`crate::type_url`].
+    pub type_url: &'static str,
+    /// Its name.
+    pub name: Str,
+    /// Hash of the linked input that it is made from.
+    pub version: String,
+    compile: Box<dyn Fn() -> Parts + Send + Sync + 'a>,
+}
+
+impl fmt::Debug for Planned<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Planned")
+            .field("type_url", &self.type_url)
+            .field("name", &self.name)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Planned<'a> {
+    fn new<R: Resource + Hash + Send + Sync + 'a>(resource: R) -> Self {
+        Self {
+            type_url: R::TYPE_URL,
+            name: resource.name().into(),
+            version: version_of(&resource),
+            compile: Box::new(move || resource.compile()),
+        }
+    }
+
+    /// Its identity.
+    pub fn key(&self) -> Key {
+        Key {
+            type_url: self.type_url,
+            name: self.name.clone(),
+        }
+    }
+
+    /// Encodes it.
+    pub fn compile(&self) -> Compiled {
+        let mut parts = (self.compile)();
+        for list in [&mut parts.requires, &mut parts.touches] {
+            list.sort();
+            list.dedup();
+        }
+        parts.origins.sort();
+        parts.origins.dedup();
+        Compiled {
+            type_url: self.type_url,
+            name: self.name.clone(),
+            version: self.version.clone(),
+            bytes: parts.bytes,
+            requires: parts.requires,
+            touches: parts.touches,
+            settle: parts.settle,
+            origins: parts.origins,
+        }
+    }
+}
+
+/// All that a proxy is to hold.
+#[derive(Debug, Default)]
+pub struct Plan<'a> {
+    /// Clusters, listeners and route configurations; each name of a type once.
+    pub resources: Vec<Planned<'a>>,
+    /// Endpoints, which change on a lane of their own: the name of the ClusterLoadAssignment and the set
+    /// to be compiled under it by [`crate::endpoints`]; sorted by name, each once.
+    pub assignments: Vec<(Str, EndpointSetId)>,
+}
+
+/// Collects resources; of two under one name the first counts, since Envoy refuses the second.
+#[derive(Default)]
+struct Builder<'a> {
+    resources: Vec<Planned<'a>>,
+    taken: BTreeSet<Key>,
+}
+
+impl<'a> Builder<'a> {
+    fn add<R: Resource + Hash + Send + Sync + 'a>(
+        &mut self,
+        resources: impl IntoIterator<Item = R>,
+    ) {
+        for resource in resources {
+            let planned = Planned::new(resource);
+            if self.taken.insert(planned.key()) {
+                self.resources.push(planned);
+            }
+        }
+    }
+}
+
+/// Every resource of a proxy's view with its version, without encoding any.
+pub fn plan<'a>(view: &'a ProxyView, capture: Capture, settings: &Settings) -> Plan<'a> {
+    let names = ClusterNames::of(view);
+    let mut builder = Builder::default();
+    builder.add(cluster::egress(view));
+    match &view.role {
+        Role::Sidecar(sidecar) => {
+            builder.add(cluster::application(view, sidecar, capture));
+            builder.add(cluster::passthrough(view, sidecar, capture));
+            builder.add(route::egress(sidecar, capture, &names));
+            builder.add(route::ingress(view, sidecar));
+            builder.add(listener::egress(view, sidecar, capture, &names));
+            builder.add(listener::ingress(view, sidecar, capture));
+        }
+        Role::Gateway(gateway) => {
+            builder.add(route::gateway(gateway, &names));
+            builder.add(listener::gateway(view, gateway, capture, settings));
+        }
+    }
+    Plan {
+        resources: builder.resources,
+        assignments: assignments(view),
+    }
+}
+
+fn assignments(view: &ProxyView) -> Vec<(Str, EndpointSetId)> {
+    let mut assignments = BTreeMap::new();
+    for cluster in &view.clusters {
+        if let Discovery::Endpoints(set) = &cluster.discovery {
+            assignments
+                .entry(Str::from(names::egress_cluster(&view.mesh, &cluster.to)))
+                .or_insert_with(|| set.clone());
+        }
+    }
+    assignments.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests;

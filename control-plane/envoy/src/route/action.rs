@@ -1,0 +1,80 @@
+//! What becomes of a request that a route takes.
+
+use std::collections::BTreeSet;
+
+use tulle_model::linked;
+use tulle_model::policy::ClientPolicy;
+use tulle_proto::route::route::Action;
+use tulle_proto::route::route_action::{ClusterSpecifier, UpgradeConfig};
+use tulle_proto::route::weighted_cluster::ClusterWeight;
+use tulle_proto::route::{DirectResponseAction, RouteAction, WeightedCluster};
+
+use super::retry;
+use crate::targets::{ClusterNames, Share, shares};
+use crate::wire;
+
+/// Forwards to the route's targets by their weights, and notes the clusters in `used`; `None` if no target
+/// has any weight.
+pub(super) fn forward(
+    route: &linked::Route,
+    policy: Option<&ClientPolicy>,
+    names: &ClusterNames<'_>,
+    used: &mut BTreeSet<String>,
+) -> Option<RouteAction> {
+    let shares = shares(&route.targets, policy, names);
+    used.extend(shares.iter().map(|share| share.cluster.clone()));
+    Some(RouteAction {
+        timeout: Some(wire::limit(route.limits.request)),
+        idle_timeout: Some(wire::limit(route.limits.idle)),
+        retry_policy: route.retry.as_ref().map(retry::policy),
+        upgrade_configs: upgrades(route),
+        cluster_specifier: Some(specifier(shares)?),
+        ..Default::default()
+    })
+}
+
+/// Forwards to one cluster.
+pub(super) fn forward_to(cluster: String) -> RouteAction {
+    RouteAction {
+        cluster_specifier: Some(ClusterSpecifier::Cluster(cluster)),
+        ..Default::default()
+    }
+}
+
+/// Answers without asking anybody.
+pub(super) fn answer(status: u32) -> Action {
+    Action::DirectResponse(DirectResponseAction {
+        status,
+        ..Default::default()
+    })
+}
+
+fn specifier(shares: Vec<Share>) -> Option<ClusterSpecifier> {
+    match <[Share; 1]>::try_from(shares) {
+        Ok([only]) => Some(ClusterSpecifier::Cluster(only.cluster)),
+        Err(shares) if shares.is_empty() => None,
+        Err(shares) => Some(ClusterSpecifier::WeightedClusters(WeightedCluster {
+            clusters: shares
+                .into_iter()
+                .map(|share| ClusterWeight {
+                    name: share.cluster,
+                    weight: Some(wire::u32_value(share.weight)),
+                    ..Default::default()
+                })
+                .collect(),
+            ..Default::default()
+        })),
+    }
+}
+
+/// CONNECT is a tunnel, which Envoy opens only where a route says so; here it is passed on as a request.
+fn upgrades(route: &linked::Route) -> Vec<UpgradeConfig> {
+    let connect = super::matching::is_connect(&route.matches);
+    connect
+        .then(|| UpgradeConfig {
+            upgrade_type: "CONNECT".to_owned(),
+            ..Default::default()
+        })
+        .into_iter()
+        .collect()
+}

@@ -1,0 +1,190 @@
+//! Routes of what goes out of a sidecar to one port.
+
+use std::collections::BTreeSet;
+
+use prost::Message;
+use tulle_model::linked::{HostRoutes, OutboundPort, OutboundService, Sidecar};
+use tulle_model::policy::{ClientPolicy, EgressPolicy, Protocol};
+use tulle_model::{Capture, LoopbackBlock, linked};
+use tulle_proto::core::header_value_option::HeaderAppendAction;
+use tulle_proto::core::{HeaderValue, HeaderValueOption};
+use tulle_proto::matcher::string_matcher::MatchPattern;
+use tulle_proto::route::route::Action;
+use tulle_proto::route::route_match::PathSpecifier;
+use tulle_proto::route::{Route, RouteAction, RouteMatch, VirtualHost};
+
+use super::{action, configuration, matching, requirements, virtual_host};
+use crate::plan::{Parts, Resource};
+use crate::targets::{ClusterNames, Use};
+use crate::{accepted, names, type_url, wire};
+
+/// A route configuration for every port that some HTTP service is called on.
+pub(crate) fn egress<'a>(
+    sidecar: &'a Sidecar,
+    capture: Capture,
+    names: &ClusterNames<'a>,
+) -> impl Iterator<Item = Egress<'a>> {
+    let undeclared = match (sidecar.egress, capture) {
+        (EgressPolicy::DropAll, _) => Undeclared::Refuse,
+        (EgressPolicy::AllowAll, Capture::Transparent) => Undeclared::Pass,
+        (EgressPolicy::AllowAll, Capture::Loopback(block)) => Undeclared::PassOnce(block),
+    };
+    let http = sidecar.outbound.iter().filter(|p| !p.http.is_empty());
+    http.map(move |port| Egress::new(port, undeclared, names))
+}
+
+/// What becomes of requests for hosts that no service has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Undeclared {
+    /// 404.
+    Refuse,
+    /// Where the connection was going.
+    Pass,
+    /// Where the Host says, but only once: it may say the proxy itself.
+    PassOnce(LoopbackBlock),
+}
+
+#[derive(Debug, Hash)]
+pub(crate) struct Egress<'a> {
+    port: u16,
+    protocol: Protocol,
+    services: &'a [OutboundService],
+    undeclared: Undeclared,
+    names: ClusterNames<'a>,
+}
+
+impl<'a> Egress<'a> {
+    fn new(port: &'a OutboundPort, undeclared: Undeclared, names: &ClusterNames<'a>) -> Self {
+        Self {
+            port: port.port,
+            protocol: port.http_protocol,
+            services: &port.http,
+            undeclared,
+            names: names.among(port.http.iter().flat_map(uses)),
+        }
+    }
+}
+
+fn uses(service: &OutboundService) -> impl Iterator<Item = Use<'_>> {
+    let routes = service.routes.routes.iter();
+    routes.flat_map(|route| {
+        let targets = route.targets.iter();
+        targets.map(|target| (&target.to, service.policy.as_ref()))
+    })
+}
+
+impl Resource for Egress<'_> {
+    const TYPE_URL: &'static str = type_url::ROUTES;
+
+    fn name(&self) -> String {
+        names::egress_routes(self.protocol, self.port)
+    }
+
+    fn compile(&self) -> Parts {
+        let mut used = BTreeSet::new();
+        let mut parts = Parts::default();
+        let mut hosts = Vec::new();
+        for service in self.services {
+            parts.origins.push(service.routes.object.clone());
+            if accepted::host(&service.routes.host).is_err() {
+                continue;
+            }
+            let routes = &service.routes;
+            let origins = routes.routes.iter().map(|route| route.origin.clone());
+            parts.origins.extend(origins);
+            hosts.push(self.service(routes, service.policy.as_ref(), &mut used));
+        }
+        hosts.extend(self.undeclared(&mut used));
+        parts.bytes = configuration(self.name(), hosts).encode_to_vec();
+        parts.requires = requirements(used);
+        parts
+    }
+}
+
+impl Egress<'_> {
+    fn service(
+        &self,
+        routes: &HostRoutes,
+        policy: Option<&ClientPolicy>,
+        used: &mut BTreeSet<String>,
+    ) -> VirtualHost {
+        let accepted = routes.routes.iter().filter(|r| accepted::route(r).is_ok());
+        let compiled = accepted.map(|r| route(r, policy, &self.names, used));
+        let domains = vec![routes.host.to_string(), format!("{}:*", routes.host)];
+        virtual_host(routes.host.to_string(), domains, compiled.collect())
+    }
+
+    fn undeclared(&self, used: &mut BTreeSet<String>) -> Option<VirtualHost> {
+        let cluster = names::allow_all_cluster(self.names.mesh());
+        let forward = action::forward_to(cluster.clone());
+        let routes = match self.undeclared {
+            Undeclared::Refuse => return None,
+            Undeclared::Pass => vec![any(forward)],
+            Undeclared::PassOnce(block) => pass_once(forward, block),
+        };
+        used.insert(cluster);
+        let name = names::ALLOW_ALL_VIRTUAL_HOST.to_owned();
+        Some(virtual_host(name, vec!["*".to_owned()], routes))
+    }
+}
+
+/// A declared route; 503 if none of its targets has any weight.
+fn route(
+    route: &linked::Route,
+    policy: Option<&ClientPolicy>,
+    names: &ClusterNames<'_>,
+    used: &mut BTreeSet<String>,
+) -> Route {
+    let forward = action::forward(route, policy, names, used);
+    Route {
+        name: route.name.to_string(),
+        r#match: Some(matching::route_match(&route.matches)),
+        action: Some(forward.map_or_else(|| action::answer(503), Action::Route)),
+        ..Default::default()
+    }
+}
+
+fn every_path() -> RouteMatch {
+    RouteMatch {
+        path_specifier: Some(PathSpecifier::Prefix("/".to_owned())),
+        ..Default::default()
+    }
+}
+
+/// Undeclared destinations have nobody's limits: none.
+fn any(forward: RouteAction) -> Route {
+    Route {
+        r#match: Some(every_path()),
+        action: Some(Action::Route(RouteAction {
+            timeout: Some(wire::limit(None)),
+            ..forward
+        })),
+        ..Default::default()
+    }
+}
+
+/// 508 for a request that this proxy has already passed on.
+fn pass_once(forward: RouteAction, block: LoopbackBlock) -> Vec<Route> {
+    let mark = MatchPattern::Exact(block.to_string());
+    let again = Route {
+        r#match: Some(RouteMatch {
+            headers: vec![matching::string_header(names::PASSED_HEADER, mark)],
+            ..every_path()
+        }),
+        action: Some(action::answer(508)),
+        ..Default::default()
+    };
+    let marked = Route {
+        request_headers_to_add: vec![HeaderValueOption {
+            header: Some(HeaderValue {
+                key: names::PASSED_HEADER.to_owned(),
+                value: block.to_string(),
+                ..Default::default()
+            }),
+            append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+            ..Default::default()
+        }],
+        ..any(forward)
+    };
+    vec![again, marked]
+}

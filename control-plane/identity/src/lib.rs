@@ -1,0 +1,61 @@
+//! Who is who: the certificate authority, the certificate of the xDS port, and the tokens by which proxies prove themselves.
+//!
+//! Duty: make, keep and check keys, certificates and tokens. In: a state directory (or none: then everything lives and dies with
+//! the process), a trust domain, claims. Out: a TLS configuration, signed tokens, verified claims, the root for others to trust.
+//! It must never hand a private key to a log, an error or a debug page, nor decide what a proxy that proved itself may see.
+
+pub mod authority;
+pub mod secret;
+pub mod serving;
+pub mod spiffe;
+pub mod state;
+pub mod token;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use authority::{Authority, AuthorityError};
+pub use secret::Secret;
+pub use serving::{ServingCertificate, ServingNames};
+pub use spiffe::{SpiffeId, TrustDomain, TrustDomainError};
+pub use state::{StateDirectory, StateError};
+pub use token::{ProxyClaims, TokenError, TokenIssuer};
+
+/// Everything that file mode needs, opened together.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The local certificate authority.
+    pub authority: Arc<Authority>,
+    /// Signs and verifies proxy tokens.
+    pub tokens: Arc<TokenIssuer>,
+}
+
+/// Keys and certificates cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The state directory is not usable.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The certificate authority is not usable.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// The keys for tokens are not usable.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+impl Identity {
+    /// Opens the identity kept in `state`, making what is not there yet; without `state` a new one in memory.
+    ///
+    /// Two processes may do so at once: both get the same keys.
+    ///
+    /// # Errors
+    /// The directory is open to others or cannot be used, or what lies in it is damaged or of another trust domain.
+    pub fn open(state: Option<&Path>, trust_domain: &TrustDomain) -> Result<Self, IdentityError> {
+        let state = state.map(StateDirectory::open).transpose()?;
+        Ok(Self {
+            authority: Arc::new(Authority::open(state.as_ref(), trust_domain)?),
+            tokens: Arc::new(TokenIssuer::open(state, trust_domain)?),
+        })
+    }
+}

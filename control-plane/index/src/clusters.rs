@@ -1,0 +1,80 @@
+//! The clusters of a view: one for each destination and client policy.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tulle_model::Str;
+use tulle_model::hash::version_of;
+use tulle_model::linked::{Discovery, Route, ViewCluster};
+use tulle_model::policy::ClientPolicy;
+
+use crate::reader::Reader;
+use crate::value::Source;
+
+/// Hexadecimal digits of a suffix.
+const SUFFIX: usize = 8;
+
+/// The sources of all that routes lead to.
+pub(crate) fn sources(routes: &[Route], reader: &mut Reader<'_>) -> Vec<Arc<Source>> {
+    let targets = routes.iter().flat_map(|route| &route.targets);
+    let destinations: BTreeSet<_> = targets.map(|target| &target.to).collect();
+    let source = |to: &tulle_model::linked::Destination| {
+        reader
+            .source(&to.workload, to.port)
+            .expect("a destination is made from the listener and discovery of its workload")
+    };
+    destinations.into_iter().map(source).collect()
+}
+
+/// Collects what a view's routes lead to.
+#[derive(Debug, Default)]
+pub(crate) struct Clusters {
+    sources: Vec<(Arc<Source>, Option<ClientPolicy>)>,
+}
+
+impl Clusters {
+    /// Adds sources that are called under a policy.
+    pub(crate) fn add(&mut self, sources: &[Arc<Source>], policy: Option<&ClientPolicy>) {
+        let sources = sources.iter();
+        self.sources
+            .extend(sources.map(|source| (source.clone(), policy.cloned())));
+    }
+
+    /// The clusters, sorted by destination and policy. A destination under several policies keeps its
+    /// plain name for the client's default; the others get a suffix from what the policy says, so that
+    /// it stays the same whatever else the view holds.
+    pub(crate) fn finish(
+        mut self,
+        default: Option<&ClientPolicy>,
+        reader: &mut Reader<'_>,
+    ) -> Vec<ViewCluster> {
+        self.sources
+            .sort_by(|(a, of_a), (b, of_b)| (&a.to, of_a).cmp(&(&b.to, of_b)));
+        self.sources
+            .dedup_by(|(a, of_a), (b, of_b)| a.to == b.to && of_a == of_b);
+        let mut clusters = Vec::with_capacity(self.sources.len());
+        for calls in self.sources.chunk_by(|(a, _), (b, _)| a.to == b.to) {
+            for (source, policy) in calls {
+                if let Discovery::Endpoints(set) = &source.discovery {
+                    reader.hold(set);
+                }
+                let plain = calls.len() == 1 || policy.as_ref() == default;
+                clusters.push(ViewCluster {
+                    to: source.to.clone(),
+                    policy: policy.clone(),
+                    suffix: (!plain).then(|| suffix(policy.as_ref())),
+                    origin: source.origin.clone(),
+                    discovery: source.discovery.clone(),
+                    ip: source.ip,
+                });
+            }
+        }
+        clusters
+    }
+}
+
+fn suffix(policy: Option<&ClientPolicy>) -> Str {
+    let fingerprint = policy.map(|policy| &*policy.fingerprint);
+    let hash = version_of(&fingerprint);
+    format!("_{}", &hash[..SUFFIX.min(hash.len())]).into()
+}

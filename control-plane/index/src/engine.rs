@@ -1,0 +1,380 @@
+//! Memo nodes and who depends on what.
+//!
+//! Changed facts make the nodes that looked them up dirty; dirty nodes are computed again in the order
+//! of their stages; a node that comes out equal keeps its old value and stops the wave. Nodes that
+//! nobody needs any more are dropped at the end of the batch.
+
+mod slot;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::mem;
+use std::sync::Arc;
+
+use tulle_model::endpoint::{EndpointSet, EndpointSetId};
+use tulle_model::fragment::Pod;
+use tulle_model::linked::ProxyView;
+use tulle_model::selector::Selector;
+use tulle_model::settings::Settings;
+use tulle_model::{Finding, ProxyId, Str};
+
+use self::slot::{Key, Memo, Slot, SlotId};
+use crate::facts::Facts;
+use crate::facts::change::Effects;
+use crate::facts::table::Held;
+use crate::findings::FindingSet;
+use crate::key::{Fact, Node};
+use crate::reader::Reader;
+use crate::relations::Relations;
+use crate::stages;
+use crate::stats::Stats;
+use crate::value::Value;
+
+/// The graph of facts and nodes.
+#[derive(Debug, Default)]
+pub(crate) struct Engine {
+    pub(crate) settings: Settings,
+    pub(crate) facts: Facts,
+    pub(crate) relations: Relations,
+    pub(crate) findings: FindingSet,
+    pub(crate) stats: Stats,
+    slots: Vec<Slot>,
+    free: Vec<SlotId>,
+    ids: HashMap<Key, SlotId>,
+    /// The slots of `Fact::Pods`, to be asked about each pod that changed.
+    pod_selectors: BTreeMap<Str, BTreeMap<Selector, SlotId>>,
+    /// Nodes to be computed, by stage.
+    dirty: BTreeSet<(u8, SlotId)>,
+    /// Slots that may have lost their last dependent.
+    orphans: Vec<SlotId>,
+    /// Views and endpoint sets that this batch changed, as they were.
+    views: BTreeMap<ProxyId, Option<Arc<ProxyView>>>,
+    endpoints: BTreeMap<EndpointSetId, Arc<EndpointSet>>,
+}
+
+impl Engine {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            ..Self::default()
+        }
+    }
+
+    /// The value of a node, if it is known.
+    pub(crate) fn value(&self, node: Node) -> Option<&Value> {
+        let id = *self.ids.get(&Key::Node(node))?;
+        Some(&self.slots[id].memo.as_ref()?.value)
+    }
+
+    /// Takes in what a batch of edits changed. Call `settle` afterwards.
+    pub(crate) fn touch(&mut self, effects: Effects) {
+        for fact in effects.facts {
+            self.touch_fact(fact);
+        }
+        for change in &effects.pods {
+            self.touch_pods(change.before.first(), change.after.first());
+        }
+        for (node, wanted) in effects.roots {
+            self.set_root(node, wanted);
+        }
+    }
+
+    /// Makes everything dirty that looked this up.
+    pub(crate) fn touch_fact(&mut self, fact: Fact) {
+        if let Some(&id) = self.ids.get(&Key::Fact(fact)) {
+            self.touch_dependents(id);
+        }
+    }
+
+    fn touch_pods(&mut self, before: Option<&Held<Pod>>, after: Option<&Held<Pod>>) {
+        let Some(pod) = after.or(before) else { return };
+        let Some(selectors) = self.pod_selectors.get(&pod.namespace) else {
+            return;
+        };
+        let selected = |selector: &Selector| {
+            [before, after]
+                .into_iter()
+                .flatten()
+                .any(|pod| selector.matches(&pod.labels))
+        };
+        let ids: Vec<SlotId> = selectors
+            .iter()
+            .filter(|(selector, _)| selected(selector))
+            .map(|(_, id)| *id)
+            .collect();
+        for id in ids {
+            self.touch_dependents(id);
+        }
+    }
+
+    fn touch_dependents(&mut self, id: SlotId) {
+        let dependents: Vec<SlotId> = self.slots[id].dependents.iter().copied().collect();
+        for dependent in dependents {
+            self.touch_slot(dependent);
+        }
+    }
+
+    fn touch_slot(&mut self, id: SlotId) {
+        if let Key::Node(node) = &self.slots[id].key {
+            self.dirty.insert((node.stage(), id));
+        }
+    }
+
+    fn set_root(&mut self, node: Node, wanted: bool) {
+        let id = self.intern(Key::Node(node));
+        self.slots[id].root = wanted;
+        if self.slots[id].memo.is_none() {
+            self.touch_slot(id);
+        }
+        if !wanted {
+            self.orphans.push(id);
+        }
+    }
+
+    /// Computes what is dirty and drops what nobody needs.
+    pub(crate) fn settle(&mut self) {
+        while let Some((_, id)) = self.dirty.pop_first() {
+            self.evaluate(id);
+        }
+        self.prune();
+    }
+
+    /// The views that differ from those before the batch.
+    pub(crate) fn changed_views(&mut self) -> BTreeSet<ProxyId> {
+        mem::take(&mut self.views)
+            .into_iter()
+            .filter(|(id, before)| self.view(id) != before.as_ref())
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    /// The endpoint sets in use that differ from those before the batch; one that was unknown was empty.
+    pub(crate) fn changed_endpoints(&mut self) -> BTreeSet<EndpointSetId> {
+        mem::take(&mut self.endpoints)
+            .into_iter()
+            .filter(
+                |(id, before)| match self.value(Node::Endpoints(id.clone())) {
+                    Some(Value::Endpoints(now)) => now != before,
+                    _ => false,
+                },
+            )
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    pub(crate) fn view(&self, id: &ProxyId) -> Option<&Arc<ProxyView>> {
+        match self.value(Node::View(id.clone()))? {
+            Value::View(view) => view.as_ref(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn endpoints(&self, id: &EndpointSetId) -> Arc<EndpointSet> {
+        match self.value(Node::Endpoints(id.clone())) {
+            Some(Value::Endpoints(set)) => set.clone(),
+            _ => Arc::default(),
+        }
+    }
+
+    /// The facts that a node's value depends on, by way of other nodes too.
+    pub(crate) fn facts_behind(&self, node: Node) -> BTreeSet<&Fact> {
+        let mut seen = BTreeSet::new();
+        let mut facts = BTreeSet::new();
+        let mut next: Vec<SlotId> = self
+            .ids
+            .get(&Key::Node(node))
+            .copied()
+            .into_iter()
+            .collect();
+        while let Some(id) = next.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            match &self.slots[id].key {
+                Key::Fact(fact) => {
+                    facts.insert(fact);
+                }
+                Key::Node(_) => next.extend(&self.slots[id].deps),
+            }
+        }
+        facts
+    }
+
+    /// Counts what is held and what was computed.
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = self.stats.clone();
+        for key in self.ids.keys() {
+            match key {
+                Key::Node(node) => *stats.nodes.entry(node.kind()).or_default() += 1,
+                Key::Fact(_) => stats.facts += 1,
+            }
+        }
+        stats
+    }
+
+    pub(crate) fn fact_slot(&mut self, fact: Fact) -> SlotId {
+        self.intern(Key::Fact(fact))
+    }
+
+    /// The slot of a node, which is computed now if it is new.
+    pub(crate) fn node_slot(&mut self, node: Node) -> SlotId {
+        let id = self.intern(Key::Node(node));
+        if self.slots[id].memo.is_none() {
+            self.evaluate(id);
+        }
+        id
+    }
+
+    /// The slot of a node, which is computed in its turn if it is new.
+    pub(crate) fn node_slot_later(&mut self, node: Node) -> SlotId {
+        let id = self.intern(Key::Node(node));
+        if self.slots[id].memo.is_none() {
+            self.touch_slot(id);
+        }
+        id
+    }
+
+    pub(crate) fn slot_value(&self, id: SlotId) -> &Value {
+        let memo = self.slots[id].memo.as_ref();
+        &memo.expect("a node is computed before it is read").value
+    }
+
+    fn intern(&mut self, key: Key) -> SlotId {
+        if let Some(&id) = self.ids.get(&key) {
+            return id;
+        }
+        let slot = Slot::new(key.clone());
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.slots[id] = slot;
+                id
+            }
+            None => {
+                self.slots.push(slot);
+                self.slots.len() - 1
+            }
+        };
+        if let Key::Fact(Fact::Pods(namespace, selector)) = &key {
+            let selectors = self.pod_selectors.entry(namespace.clone()).or_default();
+            selectors.insert(selector.clone(), id);
+        }
+        self.ids.insert(key, id);
+        id
+    }
+
+    fn evaluate(&mut self, id: SlotId) {
+        let Key::Node(node) = self.slots[id].key.clone() else {
+            return;
+        };
+        self.dirty.remove(&(node.stage(), id));
+        *self.stats.computed.entry(node.kind()).or_default() += 1;
+        let mut reader = Reader::new(self, node.stage());
+        let value = stages::compute(&node, &mut reader);
+        let (deps, findings) = reader.finish();
+        self.set_deps(id, deps);
+        self.set_value(id, &node, value, findings);
+    }
+
+    fn set_deps(&mut self, id: SlotId, mut deps: Vec<SlotId>) {
+        deps.sort_unstable();
+        deps.dedup();
+        let old = mem::replace(&mut self.slots[id].deps, deps.clone());
+        if old == deps {
+            return;
+        }
+        for &dep in &old {
+            if deps.binary_search(&dep).is_err() {
+                self.slots[dep].dependents.remove(&id);
+                if self.slots[dep].dependents.is_empty() {
+                    self.orphans.push(dep);
+                }
+            }
+        }
+        for &dep in &deps {
+            if old.binary_search(&dep).is_err() {
+                self.slots[dep].dependents.insert(id);
+            }
+        }
+    }
+
+    fn set_value(&mut self, id: SlotId, node: &Node, value: Value, findings: Vec<Finding>) {
+        let old = self.slots[id].memo.take();
+        let (old_value, old_findings) = match old {
+            Some(memo) => (Some(memo.value), memo.findings),
+            None => (None, vec![]),
+        };
+        if old_findings != findings {
+            self.findings.replace(&old_findings, &findings);
+        }
+        if old_value.as_ref() == Some(&value) {
+            let value = old_value.unwrap_or(value);
+            self.slots[id].memo = Some(Memo { value, findings });
+            return;
+        }
+        self.remember(node, old_value.as_ref());
+        let facts = self
+            .relations
+            .update(node, old_value.as_ref(), Some(&value));
+        self.slots[id].memo = Some(Memo { value, findings });
+        for fact in facts {
+            self.touch_fact(fact);
+        }
+        if !matches!(node, Node::Endpoints(_)) {
+            self.touch_dependents(id);
+        }
+    }
+
+    fn remember(&mut self, node: &Node, old: Option<&Value>) {
+        match node {
+            Node::View(proxy) => {
+                let before = match old {
+                    Some(Value::View(view)) => view.clone(),
+                    _ => None,
+                };
+                self.views.entry(proxy.clone()).or_insert(before);
+            }
+            Node::Endpoints(set) => {
+                let before = match old {
+                    Some(Value::Endpoints(endpoints)) => endpoints.clone(),
+                    _ => Arc::default(),
+                };
+                self.endpoints.entry(set.clone()).or_insert(before);
+            }
+            _ => {}
+        }
+    }
+
+    fn prune(&mut self) {
+        while let Some(id) = self.orphans.pop() {
+            let slot = &self.slots[id];
+            if slot.root || !slot.dependents.is_empty() || self.ids.get(&slot.key) != Some(&id) {
+                continue;
+            }
+            let slot = mem::replace(&mut self.slots[id], Slot::vacant());
+            self.ids.remove(&slot.key);
+            match &slot.key {
+                Key::Fact(Fact::Pods(namespace, selector)) => {
+                    if let Some(selectors) = self.pod_selectors.get_mut(namespace) {
+                        selectors.remove(selector);
+                        if selectors.is_empty() {
+                            self.pod_selectors.remove(namespace);
+                        }
+                    }
+                }
+                Key::Fact(_) => {}
+                Key::Node(node) => {
+                    if let Some(memo) = &slot.memo {
+                        self.findings.replace(&memo.findings, &[]);
+                        self.relations.update(node, Some(&memo.value), None);
+                    }
+                }
+            }
+            for dep in slot.deps {
+                self.slots[dep].dependents.remove(&id);
+                if self.slots[dep].dependents.is_empty() {
+                    self.orphans.push(dep);
+                }
+            }
+            self.free.push(id);
+        }
+    }
+}

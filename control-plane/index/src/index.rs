@@ -1,0 +1,129 @@
+//! The index as its owner sees it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tulle_model::endpoint::{EndpointSet, EndpointSetId};
+use tulle_model::fragment::Translated;
+use tulle_model::linked::ProxyView;
+use tulle_model::settings::Settings;
+use tulle_model::{Finding, ObjectId, ProxyId};
+
+use crate::delta::Delta;
+use crate::engine::Engine;
+use crate::key::{Fact, Node};
+use crate::stats::Stats;
+
+/// The linked mesh, kept up to date batch by batch. A plain value: one owner changes it, and what it
+/// gives out are shared values that never change.
+#[derive(Debug)]
+pub struct Index {
+    engine: Engine,
+}
+
+impl Index {
+    /// An empty mesh.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            engine: Engine::new(settings),
+        }
+    }
+
+    /// Exchanges the settings.
+    pub fn set_settings(&mut self, settings: Settings) -> Delta {
+        let old = std::mem::replace(&mut self.engine.settings, settings);
+        let new = &self.engine.settings;
+        let changed = [
+            (
+                old.implicit_retry != new.implicit_retry,
+                Fact::ImplicitRetry,
+            ),
+            (old.plain_dns != new.plain_dns, Fact::PlainDns),
+            (
+                old.cluster_domain != new.cluster_domain,
+                Fact::ClusterDomain,
+            ),
+        ];
+        for (_, fact) in changed.into_iter().filter(|(changed, _)| *changed) {
+            self.engine.touch_fact(fact);
+        }
+        self.settle()
+    }
+
+    /// Takes in a batch as one: what each object says now, `None` where it is gone. Of several entries
+    /// for one object the last one counts.
+    pub fn apply(&mut self, batch: Vec<(ObjectId, Option<Arc<Translated>>)>) -> Delta {
+        for (id, translated) in batch {
+            if let Some(replaced) = self.engine.facts.replace(&id, translated) {
+                let old = replaced.old.as_ref().map_or(&[][..], |old| &old.findings);
+                let new = replaced.new.as_ref().map_or(&[][..], |new| &new.findings);
+                self.engine.findings.replace(old, new);
+            }
+        }
+        let effects = self.engine.facts.effects();
+        self.engine.touch(effects);
+        self.settle()
+    }
+
+    fn settle(&mut self) -> Delta {
+        self.engine.settle();
+        Delta {
+            views: self.engine.changed_views(),
+            endpoints: self.engine.changed_endpoints(),
+            findings: self.engine.findings.changed(),
+        }
+    }
+
+    /// All that a proxy is told; `None` if there is no such proxy or it belongs to no mesh.
+    pub fn view(&self, proxy: &ProxyId) -> Option<Arc<ProxyView>> {
+        self.engine.view(proxy).cloned()
+    }
+
+    /// Every proxy that an object declares, sorted, those without a mesh included.
+    pub fn proxies(&self) -> impl Iterator<Item = &ProxyId> {
+        self.engine.facts.proxies.keys()
+    }
+
+    /// The endpoints of a set that some view uses; empty if none does.
+    pub fn endpoints(&self, id: &EndpointSetId) -> Arc<EndpointSet> {
+        self.engine.endpoints(id)
+    }
+
+    /// Every finding that holds now, translation's and the link's, sorted by object, each once.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.engine.findings.iter()
+    }
+
+    /// The findings on one object, sorted.
+    pub fn findings_of(&self, object: &ObjectId) -> impl Iterator<Item = &Finding> {
+        self.engine.findings.of(object)
+    }
+
+    /// The findings on the objects that a proxy's view depends on, sorted by object, each once.
+    pub fn findings_for(&self, proxy: &ProxyId) -> Vec<&Finding> {
+        let facts = self.engine.facts_behind(Node::View(proxy.clone()));
+        let objects: BTreeSet<&ObjectId> = facts
+            .into_iter()
+            .flat_map(|fact| self.engine.facts.objects_of(fact))
+            .collect();
+        let findings = objects
+            .into_iter()
+            .flat_map(|object| self.findings_of(object));
+        findings.collect()
+    }
+
+    /// Counts what is held and what was computed.
+    pub fn stats(&self) -> Stats {
+        self.engine.stats()
+    }
+}
+
+/// The oracle: the index of these inputs, made at once and without a past.
+pub fn build_all(settings: Settings, inputs: &BTreeMap<ObjectId, Arc<Translated>>) -> Index {
+    let mut index = Index::new(settings);
+    let batch = inputs
+        .iter()
+        .map(|(id, translated)| (id.clone(), Some(translated.clone())));
+    index.apply(batch.collect());
+    index
+}

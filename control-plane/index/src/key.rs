@@ -1,0 +1,177 @@
+//! What can be depended on: facts (lookups in the input) and nodes (values computed from them).
+
+use tulle_model::endpoint::EndpointSetId;
+use tulle_model::selector::Selector;
+use tulle_model::{Name, ProxyId, Str};
+
+/// The kinds of members of a mesh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Kind {
+    Workload,
+    Service,
+    Router,
+    Gateway,
+    GatewayRoute,
+    BackendGroup,
+}
+
+impl Kind {
+    /// The word for a member that was never seen, so that no object can tell its own kind. The words
+    /// are those that name proxies too (`ProxyKind`).
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Workload => "VirtualNode",
+            Self::Service => "VirtualService",
+            Self::Router => "VirtualRouter",
+            Self::Gateway => "VirtualGateway",
+            Self::GatewayRoute => "GatewayRoute",
+            Self::BackendGroup => "BackendGroup",
+        }
+    }
+}
+
+/// A member, or a name that refers to none.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Member {
+    pub(crate) kind: Kind,
+    pub(crate) name: Name,
+}
+
+impl Member {
+    pub(crate) fn new(kind: Kind, name: &Name) -> Self {
+        Self {
+            kind,
+            name: name.clone(),
+        }
+    }
+}
+
+impl std::fmt::Display for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.kind.word(), self.name)
+    }
+}
+
+/// One lookup in the input. A fact "changes" when the same lookup would now give something else,
+/// nothing found included.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Fact {
+    /// Whether the mesh exists.
+    MeshKnown(Name),
+    /// All that a mesh says.
+    Mesh(Name),
+    /// The names of all meshes and what namespaces they select.
+    MeshSelectors,
+    /// A namespace's labels.
+    Namespace(Str),
+    /// A member's place: object, mesh, name inside the mesh, rivals for its own name.
+    Header(Member),
+    /// All that a member says.
+    Member(Member),
+    /// Which services a namespace of a realm holds.
+    ServicesIn(Str, Str),
+    /// The names of all gateways and which routes they select.
+    GatewaySelectors,
+    /// Whom a proxy name means.
+    Proxy(ProxyId),
+    /// A Kubernetes Service, by namespace and name.
+    KubeService(Str, Str),
+    /// The slices of a Kubernetes Service, by namespace and name.
+    Slices(Str, Str),
+    /// The pods of a namespace that a selector fits.
+    Pods(Str, Selector),
+    /// The members of a mesh (by its name) that claim a name inside it.
+    Claims(Kind, Name, Str),
+    /// The routes of a gateway.
+    Attached(Name),
+    /// `Settings::implicit_retry`.
+    ImplicitRetry,
+    /// `Settings::plain_dns`.
+    PlainDns,
+    /// `Settings::cluster_domain`.
+    ClusterDomain,
+}
+
+/// One computed value. Stages rise in the order of this list, and a node reads only nodes of lower
+/// stages, so that there are no cycles however the user's objects refer to each other.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Node {
+    /// The meshes that select a namespace.
+    Selected { realm: Str, namespace: Str },
+    /// The mesh that a member belongs to.
+    Membership(Member),
+    /// Whether a member may be referred to.
+    Standing(Member),
+    /// The gateway that a gateway route belongs to.
+    GatewayOf(Name),
+    /// What clients need to know of a workload.
+    Server(Name),
+    /// How the addresses of a workload's listener are found.
+    Source { workload: Name, port: u16 },
+    /// A router's ports with their routes.
+    RouterPorts(Name),
+    /// The ports on which a service is called.
+    ServicePorts(Name),
+    /// A service's routes on one port.
+    HostRoutes { service: Name, port: u16 },
+    /// The addresses that a host name is known to have.
+    HostAddresses(Str),
+    /// A service on all its ports, with all that its routes lead to.
+    Reach(Name),
+    /// The services of a backend group.
+    Group(Name),
+    /// The services of a mesh that a namespace holds.
+    Everything { mesh: Name, namespace: Str },
+    /// A gateway route on one of its gateway's ports.
+    GatewayRoute { route: Name, port: u16 },
+    /// All that a proxy is told.
+    View(ProxyId),
+    /// Endpoints; nothing is computed from them.
+    Endpoints(EndpointSetId),
+}
+
+impl Node {
+    /// Its place in the order of computation.
+    pub(crate) fn stage(&self) -> u8 {
+        match self {
+            Self::Selected { .. } => 0,
+            Self::Membership(_) => 1,
+            Self::Standing(_) => 2,
+            Self::GatewayOf(_) => 3,
+            Self::Server(_) => 4,
+            Self::Source { .. } => 5,
+            Self::RouterPorts(_) => 6,
+            Self::ServicePorts(_) => 7,
+            Self::HostRoutes { .. } => 8,
+            Self::HostAddresses(_) => 9,
+            Self::Reach(_) => 10,
+            Self::Group(_) => 11,
+            Self::Everything { .. } => 12,
+            Self::GatewayRoute { .. } => 13,
+            Self::View(_) => 14,
+            Self::Endpoints(_) => 15,
+        }
+    }
+
+    /// Its kind's name in statistics.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Selected { .. } => "selected",
+            Self::Membership(_) => "membership",
+            Self::Standing(_) => "standing",
+            Self::GatewayOf(_) => "gateway-of",
+            Self::Server(_) => "server",
+            Self::Source { .. } => "source",
+            Self::RouterPorts(_) => "router-ports",
+            Self::ServicePorts(_) => "service-ports",
+            Self::HostRoutes { .. } => "host-routes",
+            Self::HostAddresses(_) => "host-addresses",
+            Self::Reach(_) => "reach",
+            Self::Group(_) => "group",
+            Self::Everything { .. } => "everything",
+            Self::GatewayRoute { .. } => "gateway-route",
+            Self::View(_) => "view",
+            Self::Endpoints(_) => "endpoints",
+        }
+    }
+}

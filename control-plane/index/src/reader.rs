@@ -1,0 +1,297 @@
+//! The only way from a computation to the input and to other nodes: whatever it reads, found or not,
+//! is registered as a dependency in the same step.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tulle_model::endpoint::EndpointSetId;
+use tulle_model::fragment::{
+    BackendGroup, EndpointSlice, Gateway, GatewayRoute, KubeService, Mesh, Pod, Router, Service,
+    Workload,
+};
+use tulle_model::linked;
+use tulle_model::selector::{Labels, Selector};
+use tulle_model::{Finding, Name, ProxyId, Str};
+
+use crate::engine::Engine;
+use crate::facts::change::member_kind;
+use crate::facts::part::Header;
+use crate::facts::table::Held;
+use crate::key::{Fact, Kind, Member, Node};
+use crate::value::{Membership, Reach, RouterPort, Server, ServicePorts, Source, Standing, Value};
+
+/// The label that every namespace bears.
+const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
+/// Reads on behalf of one node.
+pub(crate) struct Reader<'e> {
+    engine: &'e mut Engine,
+    stage: u8,
+    deps: Vec<usize>,
+    findings: Vec<Finding>,
+}
+
+impl<'e> Reader<'e> {
+    pub(crate) fn new(engine: &'e mut Engine, stage: u8) -> Self {
+        Self {
+            engine,
+            stage,
+            deps: vec![],
+            findings: vec![],
+        }
+    }
+
+    /// What was read, and what was found (sorted, each once).
+    pub(crate) fn finish(mut self) -> (Vec<usize>, Vec<Finding>) {
+        self.findings.sort_unstable();
+        self.findings.dedup();
+        (self.deps, self.findings)
+    }
+
+    /// Says something about an object.
+    pub(crate) fn report(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    fn note(&mut self, fact: Fact) {
+        let slot = self.engine.fact_slot(fact);
+        self.deps.push(slot);
+    }
+
+    fn member(&mut self, kind: Kind, name: &Name) {
+        self.note(Fact::Member(Member::new(kind, name)));
+    }
+}
+
+/// Lookups in the input.
+impl Reader<'_> {
+    pub(crate) fn implicit_retry(&mut self) -> bool {
+        self.note(Fact::ImplicitRetry);
+        self.engine.settings.implicit_retry
+    }
+
+    pub(crate) fn plain_dns(&mut self) -> bool {
+        self.note(Fact::PlainDns);
+        self.engine.settings.plain_dns
+    }
+
+    pub(crate) fn cluster_domain(&mut self) -> String {
+        self.note(Fact::ClusterDomain);
+        self.engine.settings.cluster_domain.clone()
+    }
+
+    pub(crate) fn mesh_known(&mut self, name: &Name) -> bool {
+        self.note(Fact::MeshKnown(name.clone()));
+        self.engine.facts.meshes.get(name).is_some()
+    }
+
+    pub(crate) fn mesh(&mut self, name: &Name) -> Option<Held<Mesh>> {
+        self.note(Fact::Mesh(name.clone()));
+        self.engine.facts.meshes.get(name)
+    }
+
+    /// The meshes of a realm that select a namespace with these labels, sorted.
+    pub(crate) fn meshes_selecting(&mut self, realm: &Str, labels: &Labels) -> Vec<Name> {
+        self.note(Fact::MeshSelectors);
+        let meshes = self.engine.facts.meshes.iter();
+        meshes
+            .filter(|(name, _)| name.realm == *realm)
+            .filter(|(_, mesh)| selects(mesh.namespaces.as_ref(), labels))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    /// A namespace's labels; one that is not known has its name alone.
+    pub(crate) fn namespace_labels(&mut self, namespace: &Str) -> Labels {
+        self.note(Fact::Namespace(namespace.clone()));
+        let known = self.engine.facts.namespaces.get(namespace);
+        let mut labels = known.map_or_else(BTreeMap::new, |known| known.labels.clone());
+        labels
+            .entry(NAMESPACE_NAME.into())
+            .or_insert_with(|| namespace.clone());
+        labels
+    }
+
+    pub(crate) fn header(&mut self, member: &Member) -> Option<Header> {
+        self.note(Fact::Header(member.clone()));
+        self.engine.facts.header(member)
+    }
+
+    pub(crate) fn workload(&mut self, name: &Name) -> Option<Held<Workload>> {
+        self.member(Kind::Workload, name);
+        self.engine.facts.workloads.get(name)
+    }
+
+    pub(crate) fn service(&mut self, name: &Name) -> Option<Held<Service>> {
+        self.member(Kind::Service, name);
+        self.engine.facts.services.get(name)
+    }
+
+    pub(crate) fn router(&mut self, name: &Name) -> Option<Held<Router>> {
+        self.member(Kind::Router, name);
+        self.engine.facts.routers.get(name)
+    }
+
+    pub(crate) fn gateway(&mut self, name: &Name) -> Option<Held<Gateway>> {
+        self.member(Kind::Gateway, name);
+        self.engine.facts.gateways.get(name)
+    }
+
+    pub(crate) fn gateway_route(&mut self, name: &Name) -> Option<Held<GatewayRoute>> {
+        self.member(Kind::GatewayRoute, name);
+        self.engine.facts.gateway_routes.get(name)
+    }
+
+    pub(crate) fn group(&mut self, name: &Name) -> Option<Held<BackendGroup>> {
+        self.member(Kind::BackendGroup, name);
+        self.engine.facts.groups.get(name)
+    }
+
+    /// The services of a namespace, sorted.
+    pub(crate) fn services_in(&mut self, realm: &Str, namespace: &Str) -> Vec<Name> {
+        self.note(Fact::ServicesIn(realm.clone(), namespace.clone()));
+        self.engine.facts.services_in(realm, namespace)
+    }
+
+    /// The gateways of a realm that select a route with these labels in a namespace with those, sorted.
+    pub(crate) fn gateways_selecting(
+        &mut self,
+        realm: &Str,
+        namespace: &Labels,
+        route: &Labels,
+    ) -> Vec<Name> {
+        self.note(Fact::GatewaySelectors);
+        let gateways = self.engine.facts.gateways.iter();
+        gateways
+            .filter(|(name, _)| name.realm == *realm)
+            .filter(|(_, gateway)| selects(gateway.namespaces.as_ref(), namespace))
+            .filter(|(_, gateway)| gateway.routes.matches(route))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    /// The member that a proxy stands for.
+    pub(crate) fn proxy(&mut self, id: &ProxyId) -> Option<Member> {
+        self.note(Fact::Proxy(id.clone()));
+        let name = self.engine.facts.proxies.get(id)?.first()?;
+        Some(Member::new(member_kind(id.kind), name))
+    }
+
+    pub(crate) fn kube_service(
+        &mut self,
+        namespace: &Str,
+        name: &Str,
+    ) -> Option<Held<KubeService>> {
+        self.note(Fact::KubeService(namespace.clone(), name.clone()));
+        let key = (namespace.clone(), name.clone());
+        self.engine.facts.kube_services.get(&key)
+    }
+
+    /// The slices of a Kubernetes Service, sorted by name.
+    pub(crate) fn slices(&mut self, namespace: &Str, service: &Str) -> Vec<Held<EndpointSlice>> {
+        self.note(Fact::Slices(namespace.clone(), service.clone()));
+        let first = (namespace.clone(), service.clone(), Str::from(""));
+        let slices = self.engine.facts.slices.range(first..);
+        slices
+            .take_while(|(key, _)| key.0 == *namespace && key.1 == *service)
+            .map(|(_, slice)| slice.clone())
+            .collect()
+    }
+
+    /// The pods of a namespace that a selector fits, sorted by name.
+    pub(crate) fn pods(&mut self, namespace: &Str, selector: &Selector) -> Vec<Held<Pod>> {
+        self.note(Fact::Pods(namespace.clone(), selector.clone()));
+        let pods = self
+            .engine
+            .facts
+            .pods
+            .range((namespace.clone(), "".into())..);
+        pods.take_while(|(key, _)| key.0 == *namespace)
+            .filter(|(_, pod)| selector.matches(&pod.labels))
+            .map(|(_, pod)| pod.clone())
+            .collect()
+    }
+
+    /// The members that claim a name inside a mesh, sorted; the first one has it.
+    pub(crate) fn claims(&mut self, kind: Kind, mesh: &Name, alias: &Str) -> Vec<Name> {
+        self.note(Fact::Claims(kind, mesh.clone(), alias.clone()));
+        self.engine.relations.claims(kind, mesh, alias)
+    }
+
+    /// The routes that belong to a gateway, sorted by name.
+    pub(crate) fn attached(&mut self, gateway: &Name) -> Vec<Name> {
+        self.note(Fact::Attached(gateway.clone()));
+        self.engine.relations.attached(gateway)
+    }
+}
+
+macro_rules! nodes {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $value:ty = $node:expr, $variant:ident;)*) => {
+        /// Reads of other nodes.
+        impl Reader<'_> {$(
+            $(#[$doc])*
+            pub(crate) fn $name(&mut self, $($argument: $type),*) -> $value {
+                match self.node($node) {
+                    Value::$variant(value) => value.clone(),
+                    other => unreachable!("{} node holds {other:?}", stringify!($variant)),
+                }
+            }
+        )*}
+    };
+}
+
+nodes! {
+    /// The meshes that select a namespace, sorted.
+    selected(realm: &Str, namespace: &Str) -> Arc<Vec<Name>> =
+        Node::Selected { realm: realm.clone(), namespace: namespace.clone() }, Selected;
+    /// The mesh that a member belongs to.
+    membership(member: &Member) -> Membership = Node::Membership(member.clone()), Membership;
+    /// Whether a member may be referred to.
+    standing(member: &Member) -> Standing = Node::Standing(member.clone()), Standing;
+    /// What clients need to know of a workload.
+    server(name: &Name) -> Option<Arc<Server>> = Node::Server(name.clone()), Server;
+    /// How the addresses of a workload's listener are found.
+    source(workload: &Name, port: u16) -> Option<Arc<Source>> =
+        Node::Source { workload: workload.clone(), port }, Source;
+    /// A router's ports, sorted.
+    router_ports(name: &Name) -> Option<Arc<Vec<RouterPort>>> =
+        Node::RouterPorts(name.clone()), RouterPorts;
+    /// The ports on which a service is called.
+    service_ports(name: &Name) -> Option<Arc<ServicePorts>> =
+        Node::ServicePorts(name.clone()), ServicePorts;
+    /// A service's routes on one port.
+    host_routes(service: &Name, port: u16) -> Option<Arc<linked::HostRoutes>> =
+        Node::HostRoutes { service: service.clone(), port }, HostRoutes;
+    /// The addresses that a host name is known to have, sorted.
+    host_addresses(host: &Str) -> Arc<Vec<IpAddr>> = Node::HostAddresses(host.clone()), HostAddresses;
+    /// A service on all its ports.
+    reach(service: &Name) -> Option<Arc<Vec<Reach>>> = Node::Reach(service.clone()), Reach;
+    /// The services of a mesh that a namespace holds.
+    everything(mesh: &Name, namespace: &Str) -> Option<Arc<Vec<Name>>> =
+        Node::Everything { mesh: mesh.clone(), namespace: namespace.clone() }, Group;
+    /// The services of a backend group.
+    group_services(name: &Name) -> Option<Arc<Vec<Name>>> = Node::Group(name.clone()), Group;
+    /// A gateway route on one of its gateway's ports.
+    linked_gateway_route(route: &Name, port: u16) -> Option<Arc<linked::GatewayRoute>> =
+        Node::GatewayRoute { route: route.clone(), port }, GatewayRoute;
+}
+
+impl Reader<'_> {
+    fn node(&mut self, node: Node) -> &Value {
+        debug_assert!(node.stage() < self.stage, "{node:?} is of no lower stage");
+        let slot = self.engine.node_slot(node);
+        self.deps.push(slot);
+        self.engine.slot_value(slot)
+    }
+
+    /// Keeps an endpoint set in being without reading it: endpoints change on a lane of their own.
+    pub(crate) fn hold(&mut self, set: &EndpointSetId) {
+        let slot = self.engine.node_slot_later(Node::Endpoints(set.clone()));
+        self.deps.push(slot);
+    }
+}
+
+fn selects(selector: Option<&Selector>, labels: &Labels) -> bool {
+    selector.is_some_and(|selector| selector.matches(labels))
+}

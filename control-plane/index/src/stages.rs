@@ -1,0 +1,34 @@
+//! Which computation makes which node.
+
+use crate::key::Node;
+use crate::reader::Reader;
+use crate::value::Value;
+use crate::{alias, backends, discovery, endpoints, gateway, membership, router, service, view};
+
+/// Computes a node from what the reader gives.
+pub(crate) fn compute(node: &Node, reader: &mut Reader<'_>) -> Value {
+    match node {
+        Node::Selected { realm, namespace } => {
+            Value::Selected(membership::selected(realm, namespace, reader))
+        }
+        Node::Membership(member) => Value::Membership(membership::membership(member, reader)),
+        Node::Standing(member) => Value::Standing(alias::standing(member, reader)),
+        Node::GatewayOf(route) => Value::GatewayOf(gateway::attach::gateway_of(route, reader)),
+        Node::Server(workload) => Value::Server(service::server(workload, reader)),
+        Node::Source { workload, port } => {
+            Value::Source(discovery::source(workload, *port, reader))
+        }
+        Node::RouterPorts(name) => Value::RouterPorts(router::ports(name, reader)),
+        Node::ServicePorts(name) => Value::ServicePorts(service::ports(name, reader)),
+        Node::HostRoutes { service, port } => {
+            Value::HostRoutes(service::host_routes(service, *port, reader))
+        }
+        Node::HostAddresses(host) => Value::HostAddresses(discovery::addresses(host, reader)),
+        Node::Group(name) => Value::Group(backends::group(name, reader)),
+        Node::GatewayRoute { route, port } => {
+            Value::GatewayRoute(gateway::route::linked(route, *port, reader))
+        }
+        Node::View(proxy) => Value::View(view::view(proxy, reader)),
+        Node::Endpoints(set) => Value::Endpoints(endpoints::endpoints(set, reader)),
+    }
+}

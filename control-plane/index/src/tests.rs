@@ -1,0 +1,14 @@
+//! The rules of the link, one file a rule, and the incremental index against its oracle.
+
+mod aliases;
+mod backends;
+mod clusters;
+mod endpoints;
+mod gateways;
+mod make;
+mod mesh;
+mod outbound;
+mod property;
+mod routers;
+mod scale;
+mod world;

@@ -1,0 +1,273 @@
+//! The incremental index against its oracle, over random histories of a small world.
+
+mod history;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use tulle_model::endpoint::{EndpointSet, EndpointSetId};
+use tulle_model::linked::{Destination, Discovery, ProxyView, Role};
+use tulle_model::policy::ClientPolicy;
+use tulle_model::{Finding, ProxyId};
+
+use self::history::{Event, history};
+use super::world::World;
+use crate::{Delta, Index};
+
+/// All that an index gives out.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Picture {
+    views: BTreeMap<ProxyId, Arc<ProxyView>>,
+    endpoints: BTreeMap<EndpointSetId, Arc<EndpointSet>>,
+    findings: Vec<Finding>,
+}
+
+fn picture(index: &Index) -> Picture {
+    let views: BTreeMap<ProxyId, Arc<ProxyView>> = index
+        .proxies()
+        .filter_map(|id| Some((id.clone(), index.view(id)?)))
+        .collect();
+    let sets = views.values().flat_map(|view| &view.clusters);
+    let endpoints = sets
+        .filter_map(|cluster| match &cluster.discovery {
+            Discovery::Endpoints(set) => Some((set.clone(), index.endpoints(set))),
+            Discovery::Dns { .. } => None,
+        })
+        .collect();
+    Picture {
+        views,
+        endpoints,
+        findings: index.findings().cloned().collect(),
+    }
+}
+
+fn expected_delta(before: &Picture, after: &Picture) -> Delta {
+    let views = before.views.keys().chain(after.views.keys());
+    let views = views.filter(|id| before.views.get(*id) != after.views.get(*id));
+    let empty = Arc::default();
+    let endpoints = after.endpoints.iter();
+    let endpoints =
+        endpoints.filter(|(id, set)| before.endpoints.get(*id).unwrap_or(&empty) != *set);
+    Delta {
+        views: views.cloned().collect(),
+        endpoints: endpoints.map(|(id, _)| id.clone()).collect(),
+        findings: before.findings != after.findings,
+    }
+}
+
+/// What the compiler relies on.
+fn check_view(view: &ProxyView) {
+    let keys: BTreeSet<(&Destination, Option<&ClientPolicy>)> = view
+        .clusters
+        .iter()
+        .map(|own| (&own.to, own.policy.as_ref()))
+        .collect();
+    assert_eq!(keys.len(), view.clusters.len(), "clusters are unique");
+    let names: BTreeSet<_> = view
+        .clusters
+        .iter()
+        .map(|own| (&own.to.alias, own.to.protocol, own.to.port, &own.suffix))
+        .collect();
+    assert_eq!(names.len(), view.clusters.len(), "cluster names are unique");
+    let mut used = BTreeSet::new();
+    match &view.role {
+        Role::Sidecar(sidecar) => {
+            assert!(sidecar.outbound.is_sorted_by(|a, b| a.port < b.port));
+            for port in &sidecar.outbound {
+                let http = &port.http;
+                assert!(http.is_sorted_by(|a, b| a.routes.host < b.routes.host));
+                assert!(!http.is_empty() || !port.tcp.is_empty());
+                for service in http {
+                    let targets = service.routes.routes.iter().flat_map(|own| &own.targets);
+                    used.extend(targets.map(|own| (&own.to, service.policy.as_ref())));
+                }
+                let mut addresses = BTreeSet::new();
+                let alone = port.tcp.len() == 1 && http.is_empty();
+                for service in &port.tcp {
+                    assert!(alone || !service.addresses.is_empty());
+                    for address in &service.addresses {
+                        assert!(addresses.insert(address), "addresses are unique");
+                    }
+                    let targets = service.targets.iter();
+                    used.extend(targets.map(|own| (&own.to, service.policy.as_ref())));
+                }
+            }
+        }
+        Role::Gateway(gateway) => {
+            let routes = gateway.listeners.iter().flat_map(|own| &own.routes);
+            for service in routes.filter_map(|route| route.service.as_ref()) {
+                assert!(service.protocol.is_http());
+                let targets = service.routes.iter().flat_map(|own| &own.targets);
+                used.extend(targets.map(|own| (&own.to, gateway.policy.as_ref())));
+            }
+        }
+    }
+    assert_eq!(keys, used, "clusters are those that routes name");
+}
+
+fn play(batches: &[Vec<Event>], seed: u64) {
+    let mut world = World::empty();
+    let mut before = Picture::default();
+    for batch in batches {
+        let mut objects = vec![];
+        let mut settings = vec![];
+        for event in batch {
+            match event.decode() {
+                history::Decoded::Object(id, translated) => objects.push((id, translated)),
+                history::Decoded::Settings(change) => settings.push(change),
+            }
+        }
+        let delta = world.apply(objects);
+        let after = picture(&world.index);
+        assert_eq!(delta, expected_delta(&before, &after));
+        before = after;
+        for change in settings {
+            let delta = world.set(|settings| *settings = change);
+            let after = picture(&world.index);
+            assert_eq!(delta, expected_delta(&before, &after));
+            before = after;
+        }
+        let oracle = world.oracle();
+        assert_eq!(before, picture(&oracle));
+        // Nothing is kept that a fresh index would not hold.
+        let (mut own, mut fresh) = (world.index.stats(), oracle.stats());
+        own.computed.clear();
+        fresh.computed.clear();
+        assert_eq!(own, fresh);
+    }
+    for view in before.views.values() {
+        check_view(view);
+    }
+    let mut inputs: Vec<_> = world.inputs.clone().into_iter().collect();
+    history::shuffle(&mut inputs, seed);
+    let mut shuffled = Index::new(world.settings.clone());
+    for (id, translated) in inputs {
+        shuffled.apply(vec![(id, Some(translated))]);
+    }
+    assert_eq!(before, picture(&shuffled), "the order of arrival shows");
+}
+
+proptest! {
+    #![proptest_config(Config {
+        cases: std::env::var("PROPTEST_CASES")
+            .ok()
+            .and_then(|cases| cases.parse().ok())
+            .unwrap_or(2000),
+        failure_persistence: None,
+        ..Config::default()
+    })]
+
+    #[test]
+    fn any_history_ends_in_what_the_oracle_says(batches in history(), seed in any::<u64>()) {
+        play(&batches, seed);
+    }
+}
+
+/// The histories are worth something only if they meet the rules.
+#[test]
+fn histories_meet_every_finding_and_every_kind_of_node() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let mut codes: BTreeSet<String> = BTreeSet::new();
+    let mut kinds = BTreeSet::new();
+    let mut shapes = BTreeSet::new();
+    for _ in 0..400 {
+        let batches = history().new_tree(&mut runner).unwrap().current();
+        let mut world = World::empty();
+        for batch in &batches {
+            let objects = batch.iter().filter_map(|event| match event.decode() {
+                history::Decoded::Object(id, translated) => Some((id, translated)),
+                history::Decoded::Settings(_) => None,
+            });
+            let objects = objects.collect();
+            world.apply(objects);
+            codes.extend(world.index.findings().map(|own| own.code.to_string()));
+            kinds.extend(world.index.stats().nodes.into_keys());
+            for view in picture(&world.index).views.values() {
+                shapes.extend(shape(view));
+            }
+        }
+    }
+    let expected_codes = [
+        "ambiguous-port",
+        "dangling-reference",
+        "duplicate-backend",
+        "duplicate-name",
+        "duplicate-object",
+        "empty-group",
+        "foreign-mesh",
+        "no-gateway",
+        "no-listener",
+        "no-mesh",
+        "no-provider",
+        "no-such-mesh",
+        "no-such-port",
+        "of-translation",
+        "port-conflict",
+        "protocol-mismatch",
+        "route-without-listener",
+        "route-without-port",
+        "several-gateways",
+        "several-meshes",
+        "shadowed-route",
+        "timeout-cut-short",
+    ];
+    assert_eq!(
+        codes.iter().map(String::as_str).collect::<Vec<_>>(),
+        expected_codes
+    );
+    assert_eq!(kinds.len(), 14, "{kinds:?}");
+    let expected_shapes = [
+        "dns",
+        "gateway route",
+        "http",
+        "pods",
+        "service",
+        "suffix",
+        "tcp",
+        "tcp by address",
+        "targets",
+    ];
+    assert_eq!(shapes, BTreeSet::from(expected_shapes));
+}
+
+fn shape(view: &ProxyView) -> Vec<&'static str> {
+    let mut shape = vec![];
+    for cluster in &view.clusters {
+        shape.push(match &cluster.discovery {
+            Discovery::Dns { .. } => "dns",
+            Discovery::Endpoints(EndpointSetId::Service { .. }) => "service",
+            Discovery::Endpoints(EndpointSetId::Pods { .. }) => "pods",
+        });
+        if cluster.suffix.is_some() {
+            shape.push("suffix");
+        }
+    }
+    match &view.role {
+        Role::Sidecar(sidecar) => {
+            for port in &sidecar.outbound {
+                if port.http.iter().any(|own| !own.routes.routes.is_empty()) {
+                    shape.push("http");
+                }
+                let routes = port.http.iter().flat_map(|own| &own.routes.routes);
+                if routes.into_iter().any(|own| own.targets.len() > 1) {
+                    shape.push("targets");
+                }
+                for tcp in &port.tcp {
+                    let alone = tcp.addresses.is_empty();
+                    shape.push(if alone { "tcp" } else { "tcp by address" });
+                }
+            }
+        }
+        Role::Gateway(gateway) => {
+            let routes = gateway.listeners.iter().flat_map(|own| &own.routes);
+            if routes.into_iter().any(|own| own.service.is_some()) {
+                shape.push("gateway route");
+            }
+        }
+    }
+    shape
+}

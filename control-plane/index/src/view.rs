@@ -1,0 +1,72 @@
+//! All that the proxies of one workload or gateway are told.
+
+use std::sync::Arc;
+
+use tulle_model::fragment::{Mesh, Workload};
+use tulle_model::linked::{Inbound, ProxyView, Role, Sidecar};
+use tulle_model::{Name, ObjectId, ProxyId, Str};
+
+use crate::clusters::Clusters;
+use crate::key::{Kind, Member};
+use crate::reader::Reader;
+use crate::{alias, backends, gateway, limits, outbound};
+
+/// The view of a proxy; `None` if there is no such proxy or it belongs to no mesh.
+pub(crate) fn view(id: &ProxyId, reader: &mut Reader<'_>) -> Option<Arc<ProxyView>> {
+    let Member { kind, name } = reader.proxy(id)?;
+    let mesh_name = alias::mesh_of(kind, &name, reader)?;
+    let mesh = reader.mesh(&mesh_name)?;
+    let (object, own_alias, role, clusters): (ObjectId, Str, Role, _) = match kind {
+        Kind::Gateway => {
+            let gateway = reader.gateway(&name)?;
+            let (role, clusters) = gateway::gateway(&name, &gateway, reader);
+            let clusters = clusters.finish(gateway.default_policy.as_ref(), reader);
+            let (object, alias) = (gateway.object.clone(), gateway.alias.clone());
+            (object, alias, Role::Gateway(role), clusters)
+        }
+        _ => {
+            let workload = reader.workload(&name)?;
+            let (role, clusters) = sidecar(&workload, &mesh_name, &mesh, reader);
+            let clusters = clusters.finish(workload.default_policy.as_ref(), reader);
+            let (object, alias) = (workload.object.clone(), workload.alias.clone());
+            (object, alias, Role::Sidecar(role), clusters)
+        }
+    };
+    Some(Arc::new(ProxyView {
+        id: id.clone(),
+        object,
+        mesh: mesh.alias.clone(),
+        alias: own_alias,
+        ip: mesh.ip,
+        role,
+        clusters,
+    }))
+}
+
+fn sidecar(
+    workload: &Workload,
+    mesh_name: &Name,
+    mesh: &Mesh,
+    reader: &mut Reader<'_>,
+) -> (Sidecar, Clusters) {
+    let mut inbound: Vec<Inbound> = workload
+        .listeners
+        .iter()
+        .map(|listener| Inbound {
+            port: listener.port,
+            protocol: listener.protocol,
+            limits: limits::limits(listener.timeouts, listener.protocol),
+        })
+        .collect();
+    inbound.sort_by_key(|inbound| inbound.port);
+    inbound.dedup_by_key(|inbound| inbound.port);
+    let callables = backends::callables(workload, mesh_name, reader);
+    let mut clusters = Clusters::default();
+    let outbound = outbound::ports(&workload.object, callables, &mut clusters, reader);
+    let sidecar = Sidecar {
+        inbound,
+        outbound,
+        egress: mesh.egress,
+    };
+    (sidecar, clusters)
+}

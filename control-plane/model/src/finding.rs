@@ -1,0 +1,98 @@
+//! What Tulle has to say about a user's object.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ObjectId, Str};
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Good to know; nothing is lost.
+    Info,
+    /// The object works, but not as the user may expect.
+    Warning,
+    /// A part of the object has no effect until it is mended.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// One statement about one object: what is wrong, where, and the way out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Finding {
+    /// How much it matters.
+    pub severity: Severity,
+    /// Stable code in kebab case, such as `not-honoured-yet` or `dangling-reference`.
+    pub code: Str,
+    /// The object it is about.
+    pub object: ObjectId,
+    /// Path of the field, such as `spec.routes[0].httpRoute.match`; empty for the whole object.
+    pub field: Str,
+    /// What is the matter, in one sentence.
+    pub message: Str,
+    /// The way out; empty if the message says it all.
+    pub help: Str,
+}
+
+impl Finding {
+    /// Makes a finding with no way out beyond the message.
+    pub fn new(
+        severity: Severity,
+        code: &str,
+        object: &ObjectId,
+        field: &str,
+        message: impl AsRef<str>,
+    ) -> Self {
+        Self {
+            severity,
+            code: code.into(),
+            object: object.clone(),
+            field: field.into(),
+            message: message.as_ref().into(),
+            help: "".into(),
+        }
+    }
+
+    /// Adds the way out.
+    #[must_use]
+    pub fn help(mut self, help: impl AsRef<str>) -> Self {
+        self.help = help.as_ref().into();
+        self
+    }
+
+    /// A field that is set and has no effect yet.
+    pub fn not_honoured_yet(object: &ObjectId, field: &str) -> Self {
+        Self::new(
+            Severity::Warning,
+            "not-honoured-yet",
+            object,
+            field,
+            format!("not honoured yet: {field}"),
+        )
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: ", self.severity, self.object)?;
+        if !self.field.is_empty() {
+            write!(f, "{}: ", self.field)?;
+        }
+        write!(f, "{} [{}]", self.message, self.code)?;
+        if !self.help.is_empty() {
+            write!(f, "; {}", self.help)?;
+        }
+        Ok(())
+    }
+}

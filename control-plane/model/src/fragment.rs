@@ -1,0 +1,382 @@
+//! Fragments: one user's object in neutral words. References are names that nobody has looked up.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::finding::Finding;
+use crate::id::{Name, ObjectId, Str};
+use crate::matching::{HostMatch, HttpMatch, PathRewrite};
+use crate::policy::{ClientPolicy, EgressPolicy, IpPreference, Protocol, RetryPolicy, Timeouts};
+use crate::selector::{Labels, Selector};
+
+/// What a dialect makes of one object.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Translated {
+    /// The parts of the mesh that the object declares; none for an object that cannot be used at all.
+    pub fragments: Vec<Fragment>,
+    /// What there is to say about the object alone.
+    pub findings: Vec<Finding>,
+}
+
+/// One part of the mesh.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Fragment {
+    /// A mesh.
+    Mesh(Mesh),
+    /// A namespace's labels.
+    Namespace(Namespace),
+    /// A workload (App Mesh: VirtualNode).
+    Workload(Workload),
+    /// A name that clients call (App Mesh: VirtualService).
+    Service(Service),
+    /// Routes (App Mesh: VirtualRouter).
+    Router(Router),
+    /// A gateway (App Mesh: VirtualGateway).
+    Gateway(Gateway),
+    /// A route of a gateway (App Mesh: GatewayRoute).
+    GatewayRoute(GatewayRoute),
+    /// A list of services that workloads may take as backends (App Mesh: BackendGroup).
+    BackendGroup(BackendGroup),
+    /// A Kubernetes Service.
+    KubeService(KubeService),
+    /// Endpoints of a Kubernetes Service.
+    EndpointSlice(EndpointSlice),
+    /// A pod.
+    Pod(Pod),
+}
+
+/// A reference to another member of the same mesh.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Ref {
+    /// By namespace and name.
+    Name(Name),
+    /// By the name the member has inside its mesh (App Mesh: the last part of an ARN, an awsName).
+    Alias(Str),
+}
+
+/// A mesh.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mesh {
+    /// Its name; no namespace.
+    pub name: Name,
+    /// The object it comes from.
+    pub object: ObjectId,
+    /// Its name in Envoy's resource names (App Mesh: awsName).
+    pub alias: Str,
+    /// Namespaces whose members belong to it; `None` selects nothing.
+    pub namespaces: Option<Selector>,
+    /// What becomes of calls to undeclared destinations.
+    pub egress: EgressPolicy,
+    /// Which IP family its members use.
+    pub ip: IpPreference,
+}
+
+/// A namespace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Namespace {
+    /// Its name.
+    pub name: Str,
+    /// The object it comes from.
+    pub object: ObjectId,
+    /// Its labels.
+    pub labels: Labels,
+}
+
+/// A workload: what listens, how it is found, whom it may call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Workload {
+    /// Its name.
+    pub name: Name,
+    /// The object it comes from.
+    pub object: ObjectId,
+    /// Its name inside the mesh (App Mesh: awsName).
+    pub alias: Str,
+    /// The mesh, where the object names it; else the namespace decides.
+    pub mesh: Option<Name>,
+    /// What it listens on; port numbers are distinct.
+    pub listeners: Vec<Listener>,
+    /// How clients find it.
+    pub discovery: Option<Discovery>,
+    /// The services it may call.
+    pub backends: Vec<Backend>,
+    /// Groups of services it may call.
+    pub backend_groups: Vec<BackendGroupRef>,
+    /// How its calls are secured where a backend says nothing itself.
+    pub default_policy: Option<ClientPolicy>,
+    /// Its pods, of its own namespace; `None` selects nothing.
+    pub pods: Option<Selector>,
+}
+
+/// A port that a workload or gateway listens on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Listener {
+    /// Port number.
+    pub port: u16,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// Time limits of requests and connections that come in (workloads only).
+    pub timeouts: Timeouts,
+}
+
+/// How the addresses of a workload are found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Discovery {
+    /// By a DNS name.
+    Dns {
+        /// The name, in lower case, without a final dot.
+        hostname: Str,
+        /// Every address is an endpoint of its own (`true`), or the name stands for a load
+        /// balancer, one address of which is used at a time (`false`).
+        all_addresses: bool,
+    },
+    /// By a registry of instances (App Mesh: awsCloudMap): the workload's own ready pods.
+    Registry {
+        /// The registry's namespace.
+        namespace: Str,
+        /// The service inside it.
+        service: Str,
+        /// Attributes that an instance must have, sorted by key.
+        attributes: Vec<(Str, Str)>,
+    },
+}
+
+/// A service that a workload may call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Backend {
+    /// The service.
+    pub service: Ref,
+    /// How calls are secured, in place of the workload's default.
+    pub policy: Option<ClientPolicy>,
+    /// The field that declares it, for findings.
+    pub field: Str,
+}
+
+/// A group of services that a workload may call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackendGroupRef {
+    /// The group's namespace.
+    pub namespace: Str,
+    /// The group; `None` (written `*`) is every service of that namespace.
+    pub group: Option<Name>,
+    /// The field that declares it, for findings.
+    pub field: Str,
+}
+
+/// A list of services under one name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackendGroup {
+    /// Its name.
+    pub name: Name,
+    /// The object it comes from.
+    pub object: ObjectId,
+    /// The mesh, where the object names it.
+    pub mesh: Option<Name>,
+    /// The services.
+    pub services: Vec<Name>,
+}
+
+/// A name that clients call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    /// Its name.
+    pub name: Name,
+    /// The object it comes from.
+    pub object: ObjectId,
+    /// The host that clients call, in lower case (App Mesh: awsName).
+    pub host: Str,
+    /// Its name inside the mesh as the user wrote it (App Mesh: awsName).
+    pub alias: Str,
+    /// The mesh, where the object names it.
+    pub mesh: Option<Name>,
+    /// Who answers; `None`: nobody.
+    pub provider: Option<Provider>,
+}
+
+/// Who answers for a service.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Provider {
+    /// Routes choose.
+    Router(Ref),
+    /// One workload, on its own listener ports.
+    Workload(Ref),
+}
+
+/// Routes, and the ports on which clients meet them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Router {
+    /// Its name.
+    pub name: Name,
+    /// The object it comes from.
+    pub object: ObjectId,
+    /// Its name inside the mesh (App Mesh: awsName).
+    pub alias: Str,
+    /// The mesh, where the object names it.
+    pub mesh: Option<Name>,
+    /// The ports that clients dial; distinct numbers. `timeouts` are unused.
+    pub listeners: Vec<Listener>,
+    /// The routes in the user's order.
+    pub routes: Vec<Route>,
+}
+
+/// One route.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Route {
+    /// Its name, unique in the router.
+    pub name: Str,
+    /// The field that declares it, such as `spec.routes[0]`, for findings.
+    pub field: Str,
+    /// It serves the router's listeners of this protocol.
+    pub protocol: Protocol,
+    /// 0 first; `None` after every number.
+    pub priority: Option<u16>,
+    /// Only the router's listener on this port; `None`: every listener.
+    pub port: Option<u16>,
+    /// Conditions on the request; unused for TCP.
+    pub matches: HttpMatch,
+    /// Where matching traffic goes.
+    pub targets: Vec<Target>,
+    /// Time limits.
+    pub timeouts: Timeouts,
+    /// Retries; `None`: nothing said.
+    pub retry: Option<RetryPolicy>,
+}
+
+/// A weighted destination.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Target {
+    /// The workload.
+    pub workload: Ref,
+    /// Its listener port; `None`: its only listener.
+    pub port: Option<u16>,
+    /// Share of the traffic, relative to the sum.
+    pub weight: u32,
+}
+
+/// A gateway.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gateway {
+    /// Its name.
+    pub name: Name,
+    /// The object it comes from.
+    pub object: ObjectId,
+    /// Its name inside the mesh (App Mesh: awsName).
+    pub alias: Str,
+    /// The mesh, where the object names it.
+    pub mesh: Option<Name>,
+    /// What it listens on; `timeouts` are unused, TCP does not occur.
+    pub listeners: Vec<Listener>,
+    /// Namespaces whose routes may attach; `None` selects nothing.
+    pub namespaces: Option<Selector>,
+    /// Labels of routes that may attach; empty selects all.
+    pub routes: Selector,
+    /// How its calls are secured.
+    pub default_policy: Option<ClientPolicy>,
+    /// Its pods; `None` selects nothing.
+    pub pods: Option<Selector>,
+}
+
+/// A route of a gateway.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GatewayRoute {
+    /// Its name.
+    pub name: Name,
+    /// The object it comes from.
+    pub object: ObjectId,
+    /// Its name inside the mesh (App Mesh: awsName).
+    pub alias: Str,
+    /// The mesh, where the object names it.
+    pub mesh: Option<Name>,
+    /// The gateway, where the object names it; else selectors decide.
+    pub gateway: Option<Name>,
+    /// The object's labels, for the gateway's selector.
+    pub labels: Labels,
+    /// 0 first, 1000 last.
+    pub priority: u16,
+    /// It serves the gateway's listeners of this protocol.
+    pub protocol: Protocol,
+    /// Only the gateway's listener on this port; `None`: every listener.
+    pub port: Option<u16>,
+    /// Condition on the host.
+    pub host: HostMatch,
+    /// Conditions on the request.
+    pub matches: HttpMatch,
+    /// What is done to the path.
+    pub path_rewrite: PathRewrite,
+    /// Whether the host becomes the target service's.
+    pub rewrite_host: bool,
+    /// The service that answers.
+    pub target: Ref,
+    /// The provider's listener port; `None`: its only one.
+    pub target_port: Option<u16>,
+    /// The field of the route, such as `spec.httpRoute`, for findings.
+    pub field: Str,
+}
+
+/// A Kubernetes Service, as far as names and ports are concerned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KubeService {
+    /// Namespace.
+    pub namespace: Str,
+    /// Name.
+    pub name: Str,
+    /// The object it comes from.
+    pub object: ObjectId,
+    /// Cluster addresses; empty if headless.
+    pub addresses: Vec<IpAddr>,
+    /// Type ExternalName: an alias in DNS, without endpoints.
+    pub external: bool,
+    /// Its ports: number and name (empty if it has none); TCP only.
+    pub ports: Vec<(u16, Str)>,
+}
+
+/// Endpoints of a Kubernetes Service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointSlice {
+    /// Namespace.
+    pub namespace: Str,
+    /// Name of the slice.
+    pub name: Str,
+    /// The object it comes from.
+    pub object: ObjectId,
+    /// The Service it belongs to (label `kubernetes.io/service-name`).
+    pub service: Str,
+    /// Ports by name (empty if it has none).
+    pub ports: Vec<(Str, u16)>,
+    /// The endpoints.
+    pub endpoints: Vec<SliceEndpoint>,
+}
+
+/// An endpoint and its conditions.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SliceEndpoint {
+    /// Address (Kubernetes: only the first of a slice's addresses counts).
+    pub ip: IpAddr,
+    /// Condition `ready`; absent means true.
+    pub ready: bool,
+    /// Condition `serving`; absent means as `ready`.
+    pub serving: bool,
+    /// Condition `terminating`.
+    pub terminating: bool,
+    /// Zone.
+    pub zone: Option<Str>,
+}
+
+/// A pod, as far as traffic is concerned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pod {
+    /// Namespace.
+    pub namespace: Str,
+    /// Name.
+    pub name: Str,
+    /// The object it comes from.
+    pub object: ObjectId,
+    /// Labels.
+    pub labels: Labels,
+    /// Addresses.
+    pub ips: Vec<IpAddr>,
+    /// Its containers are ready.
+    pub ready: bool,
+    /// It is going away.
+    pub terminating: bool,
+}

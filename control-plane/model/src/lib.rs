@@ -1,0 +1,22 @@
+//! The neutral mesh: what the dialects write and what the compiler reads.
+//!
+//! Duty: plain values with names of their own — ids, fragments (one user's object in neutral words,
+//! references unresolved), the linked mesh (references resolved), findings. Comes in: nothing, it is
+//! only types. Goes out: types that compare, order and hash, so that every hop can stop at "equal".
+//! Must never: know a dialect, Envoy, Kubernetes' client, tonic or tokio.
+
+pub mod capture;
+pub mod endpoint;
+pub mod finding;
+pub mod fragment;
+pub mod hash;
+pub mod id;
+pub mod linked;
+pub mod matching;
+pub mod policy;
+pub mod selector;
+pub mod settings;
+
+pub use capture::{Capture, LoopbackBlock, LoopbackBlockError};
+pub use finding::{Finding, Severity};
+pub use id::{Name, ObjectId, ProxyId, ProxyKind, Str};

@@ -1,0 +1,232 @@
+//! The linked mesh: references resolved, precedence and conflicts settled, defaults applied.
+//!
+//! Everything here is a value that the compiler turns into Envoy resources without another look at
+//! anything. Lists are in the order in which they take effect, or sorted where order means nothing.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::endpoint::EndpointSetId;
+use crate::id::{Name, ObjectId, ProxyId, Str};
+use crate::matching::{HostMatch, HttpMatch, PathRewrite};
+use crate::policy::{ClientPolicy, EgressPolicy, IpPreference, Limits, Protocol, RetryPolicy};
+
+/// All that the proxies of one workload or gateway are told.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProxyView {
+    /// Whose view it is.
+    pub id: ProxyId,
+    /// The object it comes from.
+    pub object: ObjectId,
+    /// The mesh's name in resource names (App Mesh: awsName).
+    pub mesh: Str,
+    /// The workload's or gateway's own name in resource names (App Mesh: awsName).
+    pub alias: Str,
+    /// Which IP family is used.
+    pub ip: IpPreference,
+    /// Sidecar or gateway.
+    pub role: Role,
+    /// Every cluster that the routes below name, sorted by destination and policy.
+    pub clusters: Vec<ViewCluster>,
+}
+
+/// What a proxy does.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Role {
+    /// It stands beside an application.
+    Sidecar(Sidecar),
+    /// It stands at the edge.
+    Gateway(Gateway),
+}
+
+/// A sidecar's part.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Sidecar {
+    /// What the application listens on, sorted by port.
+    pub inbound: Vec<Inbound>,
+    /// What the application may call, sorted by port, each port once.
+    pub outbound: Vec<OutboundPort>,
+    /// What becomes of other calls.
+    pub egress: EgressPolicy,
+}
+
+/// A port of the application.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Inbound {
+    /// Port.
+    pub port: u16,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// Time limits.
+    pub limits: Limits,
+}
+
+/// All that is reached by one destination port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OutboundPort {
+    /// Port.
+    pub port: u16,
+    /// HTTP, HTTP/2 and gRPC services, told apart by host; sorted by host, each host once.
+    pub http: Vec<OutboundService>,
+    /// The protocol that names the HTTP resources of this port: the first of http, http2, grpc that
+    /// occurs among `http`; meaningless if that is empty.
+    pub http_protocol: Protocol,
+    /// TCP services. If there are several, or HTTP services beside them, all have addresses.
+    pub tcp: Vec<OutboundTcp>,
+}
+
+/// An HTTP service that may be called, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OutboundService {
+    /// Host and routes.
+    pub routes: Arc<HostRoutes>,
+    /// How calls are secured: with `WeightedDestination::to` the key into `ProxyView::clusters`.
+    pub policy: Option<ClientPolicy>,
+}
+
+/// A TCP service that may be called.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OutboundTcp {
+    /// The service.
+    pub object: ObjectId,
+    /// Its name, for statistics.
+    pub host: Str,
+    /// Addresses that clients dial; empty: every address.
+    pub addresses: Vec<IpAddr>,
+    /// The object whose route this is.
+    pub origin: ObjectId,
+    /// Where connections go; all weights zero, or none at all: they are closed.
+    pub targets: Vec<WeightedDestination>,
+    /// Limits; `request` is unused.
+    pub limits: Limits,
+    /// How calls are secured.
+    pub policy: Option<ClientPolicy>,
+}
+
+/// A service's host and the routes behind one of its ports, in the order in which they are tried.
+/// A request that fits none gets 404.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct HostRoutes {
+    /// The service.
+    pub object: ObjectId,
+    /// The host that clients call, in lower case.
+    pub host: Str,
+    /// The port that clients dial.
+    pub port: u16,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// The routes.
+    pub routes: Vec<Route>,
+}
+
+/// One route.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Route {
+    /// Its name, for statistics and for the user's eye.
+    pub name: Str,
+    /// The object that declares it.
+    pub origin: ObjectId,
+    /// Conditions.
+    pub matches: HttpMatch,
+    /// Destinations; all weights zero, or none at all: 503.
+    pub targets: Vec<WeightedDestination>,
+    /// Time limits.
+    pub limits: Limits,
+    /// Retries.
+    pub retry: Option<RetryPolicy>,
+}
+
+/// A destination and its share.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct WeightedDestination {
+    /// Where to.
+    pub to: Destination,
+    /// Share, relative to the sum.
+    pub weight: u32,
+}
+
+/// A listener of a workload, as a client names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Destination {
+    /// The workload.
+    pub workload: Name,
+    /// Its name in resource names (App Mesh: awsName).
+    pub alias: Str,
+    /// Its listener's protocol.
+    pub protocol: Protocol,
+    /// Its listener's port.
+    pub port: u16,
+}
+
+/// A cluster of a view. The pair (`to`, `policy`) is its key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ViewCluster {
+    /// The destination.
+    pub to: Destination,
+    /// How calls are secured.
+    pub policy: Option<ClientPolicy>,
+    /// Appended to the cluster's name where one destination is called under several policies.
+    pub suffix: Option<Str>,
+    /// The object that declares the destination.
+    pub origin: ObjectId,
+    /// How its addresses are found.
+    pub discovery: Discovery,
+    /// Which IP family is used.
+    pub ip: IpPreference,
+}
+
+/// How the addresses of a destination are found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Discovery {
+    /// Told by the control plane.
+    Endpoints(EndpointSetId),
+    /// By DNS.
+    Dns {
+        /// The name.
+        hostname: Str,
+        /// Every address is an endpoint (strict), or one is used at a time (logical).
+        all_addresses: bool,
+    },
+}
+
+/// A gateway's part.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Gateway {
+    /// Listeners, sorted by port.
+    pub listeners: Vec<GatewayListener>,
+    /// How its calls are secured.
+    pub policy: Option<ClientPolicy>,
+}
+
+/// A listener of a gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct GatewayListener {
+    /// Port.
+    pub port: u16,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// Its routes, in the order in which they are tried. The first whose conditions hold takes the
+    /// request for good: if its service then has no route for it, the answer is 404.
+    pub routes: Vec<Arc<GatewayRoute>>,
+}
+
+/// A route of a gateway, with the service behind it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct GatewayRoute {
+    /// The object that declares it.
+    pub object: ObjectId,
+    /// Its name, for statistics.
+    pub name: Str,
+    /// Condition on the host.
+    pub host: HostMatch,
+    /// Conditions on the request.
+    pub matches: HttpMatch,
+    /// What is done to the path before the service's routes see it.
+    pub path_rewrite: PathRewrite,
+    /// What the host becomes before the service's routes see it; `None`: it stays.
+    pub host_rewrite: Option<Str>,
+    /// The service's routes; `None`: nobody answers, which is 404.
+    pub service: Option<Arc<HostRoutes>>,
+}

@@ -1,0 +1,27 @@
+//! What the manifests cannot say.
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of the whole mesh that change what is linked or compiled.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Settings {
+    /// Retry requests on routes that have no retry policy, as App Mesh did.
+    pub implicit_retry: bool,
+    /// Resolve names of known Services by DNS too, instead of from their EndpointSlices.
+    pub plain_dns: bool,
+    /// How many trusted proxies stand before a gateway and append to `x-forwarded-for`.
+    pub trusted_hops: u32,
+    /// The cluster's DNS domain, in which Service names end.
+    pub cluster_domain: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            implicit_retry: true,
+            plain_dns: false,
+            trusted_hops: 0,
+            cluster_domain: "cluster.local".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! From the text of a file to one tree, or one error, for each of its documents.
+
+use std::borrow::Cow;
+use std::thread;
+
+use serde_saphyr::{
+    DuplicateKeyPolicy, Error, Localizer, Location, MessageFormatter, Options, UserMessageFormatter,
+};
+
+use super::split::{self, Chunk};
+use super::tree::{Mark, Node};
+
+/// Most values in all documents of a file, aliases counted each time they are used.
+const MAX_VALUES: usize = 2_000_000;
+/// Deepest nesting; Kubernetes' deepest schemas need about 40.
+const MAX_DEPTH: usize = 64;
+/// Most parser events that aliases may repeat in a document.
+const MAX_ALIAS_EVENTS: usize = 100_000;
+/// Enough for `MAX_DEPTH` levels of the parser's recursion in a build without optimisation, which
+/// overflows the 2 MiB that threads have by default.
+const STACK_BYTES: usize = 32 << 20;
+
+/// Why a document could not be parsed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ParseError {
+    pub(super) at: Mark,
+    pub(super) message: String,
+    pub(super) help: Option<String>,
+}
+
+/// Parses the documents of a file in their order. Documents without content are left out.
+pub(super) fn documents(text: &str, is_json: bool) -> Vec<Result<Node, ParseError>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    thread::scope(|scope| {
+        let parser = thread::Builder::new()
+            .name("tulle-parse".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, || parse_all(text, is_json));
+        let parsed = parser
+            .map_err(|error| error.to_string())
+            .and_then(|thread| {
+                thread
+                    .join()
+                    .map_err(|_| "the parser failed; please report this file".to_owned())
+            });
+        parsed.unwrap_or_else(|message| {
+            vec![Err(ParseError {
+                at: Mark { line: 1, column: 1 },
+                message,
+                help: None,
+            })]
+        })
+    })
+}
+
+fn parse_all(text: &str, is_json: bool) -> Vec<Result<Node, ParseError>> {
+    let (chunks, json_error) = if is_json {
+        split::json(text)
+    } else {
+        (split::yaml(text), None)
+    };
+
+    let mut documents = Vec::with_capacity(chunks.len());
+    let mut values_left = MAX_VALUES;
+    for chunk in chunks {
+        let document = parse(chunk, values_left);
+        let used = document.as_ref().map_or(0, Node::size);
+        values_left = values_left.saturating_sub(used);
+        documents.push(document);
+    }
+    documents.extend(json_error.map(|error| {
+        let small = |number: usize| u32::try_from(number.max(1)).unwrap_or(u32::MAX);
+        let message = error.to_string();
+        let message = message.split(" at line ").next().unwrap_or_default();
+        Err(ParseError {
+            at: Mark {
+                line: small(error.line()),
+                column: small(error.column()),
+            },
+            message: format!("not valid JSON: {message}"),
+            help: None,
+        })
+    }));
+    documents
+}
+
+fn parse(chunk: Chunk<'_>, max_values: usize) -> Result<Node, ParseError> {
+    serde_saphyr::from_str_with_options::<Node>(chunk.text, options(max_values))
+        .map(|mut node| {
+            node.move_down(chunk.lines_before);
+            node
+        })
+        .map_err(|error| explain(&error, chunk.lines_before))
+}
+
+fn options(max_values: usize) -> Options {
+    let budget = serde_saphyr::budget! {
+        max_depth: MAX_DEPTH,
+        max_nodes: max_values,
+        max_events: 3 * MAX_VALUES,
+        max_recorded_anchor_events: MAX_ALIAS_EVENTS,
+        // Many uses of one anchor are no attack; what they unfold to is limited.
+        enforce_alias_anchor_ratio: false,
+    };
+    serde_saphyr::options! {
+        budget: budget,
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: MAX_ALIAS_EVENTS,
+        },
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        // kubectl reads YAML 1.1: `0755` is octal, `yes` is true.
+        legacy_octal_numbers: true,
+        emit_comments: false,
+        with_snippet: false,
+    }
+}
+
+fn explain(error: &Error, lines_before: u32) -> ParseError {
+    let at = error
+        .location()
+        .map_or(Mark { line: 1, column: 1 }, Mark::from)
+        .down(lines_before);
+    let mut error = error.without_snippet();
+    while let Error::AliasError { error: inner, .. } = error {
+        error = inner;
+    }
+    let too_much = |what: &str| (format!("{what}: the document is refused"), None);
+    let (message, help) = match error {
+        Error::Budget { .. } if is_depth(error) => {
+            too_much(&format!("nested more than {MAX_DEPTH} levels deep"))
+        }
+        Error::Budget { .. } => too_much("more values or aliases than a manifest can need"),
+        Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. }
+        | Error::AliasReplayCounterOverflow { .. } => too_much("aliases that unfold to too much"),
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            ("an alias inside of what it stands for".to_owned(), None)
+        }
+        other => {
+            let message = UserMessageFormatter
+                .with_localizer(&Bare)
+                .format_message(other)
+                .into_owned();
+            let help = message
+                .contains("tabs disallowed")
+                .then(|| "indent with spaces".to_owned());
+            (format!("not valid YAML: {message}"), help)
+        }
+    };
+    ParseError { at, message, help }
+}
+
+fn is_depth(error: &Error) -> bool {
+    use serde_saphyr::budget::BudgetBreach;
+    matches!(
+        error,
+        Error::Budget {
+            breach: BudgetBreach::Depth { .. },
+            ..
+        }
+    )
+}
+
+/// Messages without the position, which a problem has in its place.
+struct Bare;
+
+impl Localizer for Bare {
+    fn attach_location<'a>(&self, base: Cow<'a, str>, _: Location) -> Cow<'a, str> {
+        base
+    }
+}

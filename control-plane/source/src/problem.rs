@@ -1,0 +1,61 @@
+//! What is wrong with the files.
+
+use std::fmt;
+
+use tulle_crds::ObjectKey;
+
+use crate::change::Place;
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Something that was declared has no effect.
+    Error,
+    /// Everything has its effect, but perhaps not the one that was meant.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+/// Something wrong with a file, a document or an object in it. It stands until the file is mended.
+/// Problems sort by place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Problem {
+    /// Where.
+    pub place: Place,
+    /// How bad.
+    pub severity: Severity,
+    /// Which object, as far as it could be made out.
+    pub object: Option<ObjectKey>,
+    /// Which field of the object, such as `spec.routes[0].name`.
+    pub field: Option<String>,
+    /// What and why.
+    pub message: String,
+    /// A way out, where one is plain.
+    pub help: Option<String>,
+}
+
+impl fmt::Display for Problem {
+    /// `front.yaml:12:7: VirtualRouter shop/color: spec.routes[0].name: expected a string, found 5`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.place)?;
+        if let Some(object) = &self.object {
+            write!(f, "{object}: ")?;
+        }
+        if let Some(field) = &self.field {
+            write!(f, "{field}: ")?;
+        }
+        f.write_str(&self.message)?;
+        if let Some(help) = &self.help {
+            write!(f, " ({help})")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! The command line. Names and exit codes are a contract with users' scripts.
+
+mod bootstrap;
+mod capture;
+mod compile;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use tulle_runtime::logging::{self, LogFormat};
+
+/// Exit code of a run that did what was asked.
+pub const OK: u8 = 0;
+/// Exit code of a run that found fault with the user's manifests, or whose check did not hold.
+pub const FAULT: u8 = 1;
+/// Exit code of a run that could not be made: bad arguments, missing files, no permission.
+pub const UNABLE: u8 = 2;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the manifests hold an error, or a check did not hold
+  2  it could not be done: bad arguments, missing files or programs, no permission";
+
+/// A light service-mesh control plane for App Mesh manifests on stock Envoy.
+#[derive(Debug, Parser)]
+#[command(name = "tulle", version, after_help = EXIT_CODES, max_term_width = 100)]
+struct Cli {
+    /// What is logged, such as `info` or `tulle_xds=debug,warn`
+    #[arg(long, global = true, env = "TULLE_LOG", value_name = "FILTER")]
+    log: Option<String>,
+    /// How it is logged: `text` or `json`
+    #[arg(long, global = true, env = "TULLE_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How a program would like to read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// One JSON document.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Bootstrap(bootstrap::Args),
+    Compile(compile::Args),
+    Capture(capture::Args),
+    Demo(crate::demo::Args),
+    /// Print the version
+    Version {
+        /// Print it as JSON
+        #[arg(short, long, value_name = "FORMAT")]
+        output: Option<Output>,
+    },
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  tulle completion bash > /etc/bash_completion.d/tulle")]
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Run a program that ends when the one that started it ends
+    #[command(hide = true)]
+    ExecTied(crate::demo::ExecTied),
+}
+
+/// Settings that several commands share.
+#[derive(Debug, clap::Args)]
+pub struct ConfigArg {
+    /// Settings that manifests cannot say: a document of kind MeshConfig (tulle.dev/v1alpha1)
+    #[arg(long, value_name = "FILE", env = "TULLE_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+impl ConfigArg {
+    fn load(&self) -> anyhow::Result<crate::config::MeshConfig> {
+        Ok(crate::config::MeshConfig::load(self.config.as_deref())?)
+    }
+}
+
+/// Reads the arguments, does what they say, and tells how it went.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = logging::init(cli.log.as_deref(), cli.log_format) {
+        anstream::eprintln!("error: {error}");
+        return ExitCode::from(UNABLE);
+    }
+    let done = match cli.command {
+        Command::Serve(args) => serve::run(args),
+        Command::Bootstrap(args) => bootstrap::run(args),
+        Command::Compile(args) => compile::run(args),
+        Command::Capture(args) => capture::run(args),
+        Command::Demo(args) => crate::demo::run(args),
+        Command::ExecTied(args) => crate::demo::exec_tied(args),
+        Command::Version { output } => version(output),
+        Command::Completion { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "tulle", &mut std::io::stdout());
+            Ok(OK)
+        }
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            anstream::eprintln!("error: {error:#}");
+            ExitCode::from(UNABLE)
+        }
+    }
+}
+
+fn version(output: Option<Output>) -> anyhow::Result<u8> {
+    let version = env!("CARGO_PKG_VERSION");
+    match output {
+        None => anstream::println!("tulle {version}"),
+        Some(Output::Json) => anstream::println!("{}", serde_json::json!({ "version": version })),
+        Some(Output::Yaml) => anstream::println!("version: {version}"),
+    }
+    Ok(OK)
+}

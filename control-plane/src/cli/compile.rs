@@ -1,0 +1,69 @@
+//! `tulle compile`: what a proxy would be sent, without sending it.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use tulle_model::{Capture, ProxyId, Severity};
+
+use super::{ConfigArg, FAULT, OK, Output};
+use crate::engine::Group;
+use crate::offline;
+
+/// Print what a proxy would be sent
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tulle compile --manifests deploy/ --proxy virtualnode/shop/front
+  tulle compile --manifests deploy/ --proxy virtualgateway/shop/in -o json
+  tulle compile --manifests deploy/ --proxy virtualnode/shop/front --static > envoy.yaml
+  envoy --mode validate -c envoy.yaml
+
+Findings go to stderr. Exits with 1 if the manifests hold an error for that proxy.")]
+pub(super) struct Args {
+    /// Files and folders with manifests; folders are read recursively
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    manifests: Vec<PathBuf>,
+    /// virtualnode/NAMESPACE/NAME or virtualgateway/NAMESPACE/NAME
+    #[arg(long, value_name = "KIND/NS/NAME")]
+    proxy: ProxyId,
+    /// How its traffic is captured: `transparent`, or `loopback=BLOCK` such as loopback=127.80.1.0/29
+    #[arg(long, default_value = "transparent")]
+    capture: Capture,
+    /// Print one bootstrap with all of it inlined, which `envoy --mode validate` accepts
+    #[arg(long = "static")]
+    inlined: bool,
+    /// How it is printed
+    #[arg(short, long, value_name = "FORMAT", default_value = "yaml")]
+    output: Output,
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<u8> {
+    let config = args.config.load()?;
+    let mut loaded = offline::load(&args.manifests, config.settings())?;
+    for problem in loaded.problems.iter() {
+        anstream::eprintln!("{problem}");
+    }
+    let group = Group { proxy: args.proxy, capture: args.capture };
+    let findings = loaded.engine.findings_for(&group);
+    for line in offline::placed(&findings, &loaded.places) {
+        anstream::eprintln!("{line}");
+    }
+    if !loaded.engine.proxies().contains(&group.proxy) {
+        let known: Vec<String> = loaded.engine.proxies().iter().map(ToString::to_string).collect();
+        bail!("no object declares {}; the manifests declare: {}", group.proxy, known.join(", "));
+    }
+    let document = if args.inlined {
+        offline::static_bootstrap(&mut loaded.engine, &group)?
+    } else {
+        offline::sections(&offline::resources(&mut loaded.engine, &group))?
+    };
+    match args.output {
+        Output::Json => anstream::println!("{}", serde_json::to_string_pretty(&document)?),
+        Output::Yaml => anstream::print!("{}", offline::yaml(&document)?),
+    }
+    let faulty = findings.iter().any(|finding| finding.severity == Severity::Error)
+        || loaded.problems.iter().any(|problem| problem.severity == tulle_source::Severity::Error);
+    Ok(if faulty { FAULT } else { OK })
+}

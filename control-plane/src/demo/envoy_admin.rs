@@ -1,0 +1,111 @@
+//! What a proxy says of itself, read from Envoy's admin interface.
+
+use std::net::SocketAddr;
+
+use anyhow::{Result, ensure};
+use http::{HeaderMap, StatusCode};
+
+use super::http_client::HttpClient;
+
+/// `(\.update_(rejected|success)|control_plane\.connected_state)$`, as a URL has it.
+const STATS: &str =
+    "/stats?filter=(%5C.update_(rejected%7Csuccess)%7Ccontrol_plane%5C.connected_state)$";
+
+/// The xDS types that are watched for refusals.
+pub(crate) const TYPES: [&str; 4] = ["cds", "lds", "rds", "eds"];
+
+/// What a proxy says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ProxyState {
+    /// It has its configuration and works.
+    pub(crate) live: bool,
+    /// It is connected to the control plane.
+    pub(crate) connected: bool,
+    /// Updates that it refused, in the order of `TYPES`.
+    pub(crate) rejected: [u64; TYPES.len()],
+    /// Updates that it took, of all types.
+    pub(crate) updates: u64,
+}
+
+/// Asks the proxy.
+///
+/// # Errors
+/// It does not answer.
+pub(crate) async fn ask(client: &HttpClient, admin: SocketAddr) -> Result<ProxyState> {
+    let live = is_live(client, admin).await?;
+    let answer = client.get(admin, STATS, HeaderMap::new()).await?;
+    ensure!(
+        answer.status == StatusCode::OK,
+        "{admin} answered {}",
+        answer.status
+    );
+    let mut state = read(&String::from_utf8_lossy(&answer.body));
+    state.live = live;
+    Ok(state)
+}
+
+/// Whether the proxy has its configuration and works.
+///
+/// # Errors
+/// It does not answer.
+pub(crate) async fn is_live(client: &HttpClient, admin: SocketAddr) -> Result<bool> {
+    Ok(client.get(admin, "/ready", HeaderMap::new()).await?.status == StatusCode::OK)
+}
+
+fn read(stats: &str) -> ProxyState {
+    let mut state = ProxyState::default();
+    for line in stats.lines() {
+        let Some((name, value)) = line.split_once(": ") else {
+            continue;
+        };
+        let value: u64 = value.trim().parse().unwrap_or_default();
+        if name == "control_plane.connected_state" {
+            state.connected = value == 1;
+            continue;
+        }
+        let Some(index) = kind(name) else { continue };
+        if name.ends_with(".update_rejected") {
+            state.rejected[index] += value;
+        } else if name.ends_with(".update_success") {
+            state.updates += value;
+        }
+    }
+    state
+}
+
+/// The position in `TYPES` of the xDS type that a statistic is about. EDS counts under its cluster's name.
+fn kind(name: &str) -> Option<usize> {
+    let kind = if name.starts_with("cluster_manager.cds.") {
+        "cds"
+    } else if name.starts_with("listener_manager.lds.") {
+        "lds"
+    } else if name.contains(".rds.") {
+        "rds"
+    } else if name.starts_with("cluster.") && !name.contains(".sds.") {
+        "eds"
+    } else {
+        return None;
+    };
+    TYPES.iter().position(|known| *known == kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_are_summed_by_type() {
+        let state = read(
+            "cluster.cds_egress_demo_blue_tulle-demo_http_18080.update_rejected: 1\n\
+             cluster.cds_egress_demo_blue_tulle-demo_http_18080.update_success: 2\n\
+             cluster_manager.cds.update_rejected: 3\n\
+             control_plane.connected_state: 1\n\
+             http.egress.rds.rds_egress_http_18080.update_rejected: 4\n\
+             listener_manager.lds.update_success: 5\n\
+             sds.token.update_rejected: 9\n",
+        );
+        assert_eq!(state.rejected, [3, 0, 4, 1]);
+        assert_eq!(state.updates, 7);
+        assert!(state.connected && !state.live);
+    }
+}

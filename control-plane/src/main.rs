@@ -1,0 +1,7 @@
+//! The `tulle` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tulle_control_plane::cli::run()
+}

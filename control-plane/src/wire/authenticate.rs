@@ -1,0 +1,42 @@
+//! Who a proxy is: what its token says, nothing else.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use tulle_identity::TokenIssuer;
+use tulle_xds::{Authenticator, Caller, Denied};
+
+use crate::engine::Group;
+
+/// Proves proxies by the tokens of `tulle bootstrap`.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    issuer: Arc<TokenIssuer>,
+}
+
+impl Tokens {
+    pub(super) fn new(issuer: Arc<TokenIssuer>) -> Self {
+        Self { issuer }
+    }
+}
+
+impl Authenticator for Tokens {
+    fn authenticate(&self, bearer: Option<&str>, _peer: SocketAddr) -> Result<Caller, Denied> {
+        let token = bearer.ok_or_else(|| Denied("no token".to_owned()))?;
+        let (claims, until) = self
+            .issuer
+            .verify_until(token)
+            .map_err(|error| Denied(error.to_string()))?;
+        let group = Group {
+            proxy: claims.proxy,
+            capture: claims.capture,
+        };
+        let left = until.duration_since(SystemTime::now()).unwrap_or_default();
+        Ok(Caller {
+            scope: group.scope(),
+            name: group.proxy.to_string().into(),
+            expires: Instant::now().checked_add(left),
+        })
+    }
+}

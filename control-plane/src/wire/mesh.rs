@@ -1,0 +1,328 @@
+//! The one task that owns the mesh: it hears of files and proxies, and tells the store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tulle_model::settings::Settings;
+use tulle_model::{ObjectId, Severity};
+use tulle_runtime::drain::DrainSignal;
+use tulle_runtime::readiness::ReadinessGuard;
+use tulle_source::{Batch, FileUpdates, Place, Problem};
+use tulle_status::{Ledger, Refusal, RefusalKey};
+use tulle_xds::{Event, Feed, Scope, Store, TypeUrl};
+
+use super::convergence::Convergence;
+use super::debug::{Ask, Question};
+use super::metrics::Metrics;
+use crate::engine::{Engine, Group, Outcome, Update};
+use crate::translate::{object_id, translate};
+
+/// Objects that are named in the report of one change; more are only counted.
+const NAMED: usize = 8;
+
+/// The mesh and everything that is told about it.
+pub(super) struct Mesh {
+    engine: Engine,
+    store: Arc<Store>,
+    feed: Feed,
+    files: FileUpdates,
+    questions: mpsc::Receiver<Question>,
+    ledger: Ledger,
+    problems: Arc<[Problem]>,
+    places: BTreeMap<ObjectId, Place>,
+    convergence: Convergence,
+    metrics: Metrics,
+}
+
+impl Mesh {
+    /// An empty mesh, and the door for questions about it.
+    pub(super) fn new(
+        settings: Settings,
+        store: Arc<Store>,
+        feed: Feed,
+        files: FileUpdates,
+        metrics: Metrics,
+    ) -> (Self, Ask) {
+        let (ask, questions) = mpsc::channel(4);
+        let mesh = Self {
+            engine: Engine::new(settings),
+            store,
+            feed,
+            files,
+            questions,
+            ledger: Ledger::default(),
+            problems: Arc::from([]),
+            places: BTreeMap::new(),
+            convergence: Convergence::default(),
+            metrics,
+        };
+        (mesh, Ask::new(ask))
+    }
+
+    /// Runs until the drain is over. `ready` is let go once the initial manifests are linked.
+    pub(super) async fn run(mut self, initial: Batch, ready: ReadinessGuard, drain: DrainSignal) {
+        self.observe(initial);
+        drop(ready);
+        loop {
+            tokio::select! {
+                () = drain.ended() => return,
+                batch = self.files.next() => match batch {
+                    Some(batch) => self.observe(batch),
+                    None => return,
+                },
+                event = self.feed.next() => self.hear(event),
+                Some(question) = self.questions.recv() => self.answer(question),
+            }
+        }
+    }
+
+    fn observe(&mut self, batch: Batch) {
+        let started = Instant::now();
+        let saved = saved_at(&batch);
+        let mut objects = Vec::new();
+        let mut translated = Vec::with_capacity(batch.changes.len());
+        for change in &batch.changes {
+            let id = object_id(&change.key);
+            match &change.object {
+                Some(observed) => self.places.insert(id.clone(), observed.place.clone()),
+                None => self.places.remove(&id),
+            };
+            if objects.len() < NAMED {
+                objects.push(id.to_string());
+            }
+            translated.push(translate(change));
+        }
+        self.tell_problems(batch.problems);
+        let count = translated.len();
+        let outcome = self.engine.apply(translated);
+        let findings = outcome.findings;
+        let batches = self.serve(outcome);
+        if count > 0 {
+            tracing::info!(
+                objects = count,
+                groups = batches.len(),
+                micros = started.elapsed().as_micros() as u64,
+                "change: {}{}",
+                objects.join(", "),
+                if count > NAMED { ", …" } else { "" }
+            );
+            self.convergence.changed(objects, saved, &batches);
+        }
+        if findings {
+            self.tell_findings();
+        }
+    }
+
+    fn serve(&mut self, outcome: Outcome) -> Vec<(Scope, u64)> {
+        let mut batches = Vec::new();
+        for (group, update) in outcome.updates {
+            let scope = group.scope();
+            let batch = match update {
+                Update::Fill(resources) => Some(self.store.replace(&scope, resources)),
+                Update::Change(changes) => self.store.apply(&scope, changes),
+            };
+            batches.extend(batch.map(|batch| (scope, batch)));
+        }
+        batches
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Connected { scope, stream, caller, .. } => {
+                tracing::info!(proxy = %caller, %stream, "connected");
+                self.convergence.connected(scope, stream);
+            }
+            Event::Disconnected { scope, stream, caller } => {
+                tracing::info!(proxy = %caller, %stream, "disconnected");
+                let arrived = self.convergence.disconnected(&scope, stream, SystemTime::now());
+                self.note_arrivals(arrived);
+            }
+            Event::Interest { scope } => self.open(&scope),
+            Event::Idle { scope } => self.close(&scope),
+            Event::Nacked { scope, type_url, names, message, .. } => {
+                self.refused(&scope, type_url, &names, &message);
+            }
+            Event::Acked { scope, type_url, names, .. } => {
+                for (name, _) in names {
+                    self.ledger.clear(&refusal_key(&scope, type_url, &name));
+                }
+            }
+            Event::Converged { stream, batch, at, .. } => {
+                let at = SystemTime::now() - at.elapsed();
+                let arrived = self.convergence.converged(stream, batch, at);
+                self.note_arrivals(arrived);
+            }
+            Event::Held { scope, resource: (type_url, name), waits_for, rejected, .. } => {
+                tracing::debug!(%scope, %type_url, %name, ?waits_for, rejected, "held back");
+            }
+            Event::HoldExpired { scope, resource: (type_url, name), waited_for, .. } => {
+                tracing::warn!(
+                    %scope, %type_url, %name, ?waited_for,
+                    "sent although something it needs has not been accepted in time"
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn note_arrivals(&self, arrived: Vec<f64>) {
+        for millis in arrived {
+            self.metrics.convergence.observe(millis / 1000.0);
+        }
+    }
+
+    fn answer(&mut self, question: Question) {
+        match question {
+            Question::Findings(reply) => reply.send(self.findings_page()),
+            Question::Changes(reply) => reply.send(json!(self.convergence.page())),
+            Question::Config(group, reply) => {
+                let resources = crate::offline::resources(&mut self.engine, &group);
+                let sections = crate::offline::sections(&resources);
+                reply.send(sections.unwrap_or_else(|error| json!({ "error": format!("{error:#}") })));
+            }
+        }
+    }
+
+    fn findings_page(&self) -> Value {
+        let with_place = |mut value: Value, place: Option<&Place>| {
+            if let Some(place) = place {
+                value["file"] = json!(place.file);
+                value["line"] = json!(place.line);
+            }
+            value
+        };
+        let findings: Vec<Value> = self
+            .ledger
+            .findings()
+            .iter()
+            .map(|finding| with_place(json!(finding), self.places.get(&finding.object)))
+            .collect();
+        let refusals: Vec<Value> = self
+            .ledger
+            .refusals()
+            .iter()
+            .map(|(resource, refusal)| {
+                let mut value = json!(refusal);
+                value["severity"] = json!("error");
+                value["resource"] = json!(resource);
+                with_place(value, refusal.objects.first().and_then(|object| self.places.get(object)))
+            })
+            .collect();
+        let problems: Vec<Value> = self.problems.iter().map(problem_json).collect();
+        json!({ "findings": findings, "problems": problems, "refusals": refusals })
+    }
+
+    fn open(&mut self, scope: &Scope) {
+        let Some(group) = Group::from_scope(scope) else {
+            tracing::error!(%scope, "a stream without a proxy's scope");
+            return;
+        };
+        match self.engine.open(&group) {
+            Some(resources) => {
+                self.store.replace(scope, resources);
+            }
+            None => tracing::warn!(
+                proxy = %group.proxy,
+                "connected, but no object declares it: it waits until one does"
+            ),
+        }
+    }
+
+    fn close(&mut self, scope: &Scope) {
+        if self.store.drop_scope(scope) {
+            if let Some(group) = Group::from_scope(scope) {
+                self.engine.close(&group);
+            }
+            self.ledger.clear_scope(scope.as_str());
+        }
+    }
+
+    fn refused(&mut self, scope: &Scope, type_url: TypeUrl, names: &[Arc<str>], message: &str) {
+        for name in names {
+            let objects = self.engine.origins(scope, type_url, name);
+            let refusal = Refusal {
+                message: message.into(),
+                objects: objects.clone(),
+                since: SystemTime::now(),
+            };
+            if self.ledger.refuse(refusal_key(scope, type_url, name), refusal) {
+                let objects: Vec<String> = objects.iter().map(ToString::to_string).collect();
+                tracing::error!(
+                    %scope, %type_url, %name, objects = objects.join(", "),
+                    "an Envoy refuses what these objects say, and keeps what it had: {message}"
+                );
+            }
+        }
+    }
+
+    fn tell_problems(&mut self, problems: Arc<[Problem]>) {
+        for problem in problems.iter() {
+            if !self.problems.contains(problem) {
+                match problem.severity {
+                    tulle_source::Severity::Error => tracing::error!("{problem}"),
+                    tulle_source::Severity::Warning => tracing::warn!("{problem}"),
+                }
+            }
+        }
+        for problem in self.problems.iter() {
+            if !problems.contains(problem) {
+                tracing::info!("mended: {problem}");
+            }
+        }
+        self.problems = problems;
+    }
+
+    fn tell_findings(&mut self) {
+        let news = self.ledger.set_findings(self.engine.findings().into_iter().collect());
+        for finding in news.appeared {
+            let place = self.places.get(&finding.object).map(|place| format!("{place}: ")).unwrap_or_default();
+            match finding.severity {
+                Severity::Error => tracing::error!("{place}{finding}"),
+                Severity::Warning => tracing::warn!("{place}{finding}"),
+                Severity::Info => tracing::info!("{place}{finding}"),
+            }
+        }
+        for finding in news.mended {
+            tracing::info!("mended: {finding}");
+        }
+    }
+}
+
+fn problem_json(problem: &Problem) -> Value {
+    json!({
+        "severity": problem.severity.to_string(),
+        "file": problem.place.file,
+        "line": problem.place.line,
+        "column": problem.place.column,
+        "object": problem.object.as_ref().map(ToString::to_string),
+        "field": problem.field,
+        "message": problem.message,
+        "help": problem.help,
+    })
+}
+
+fn refusal_key(scope: &Scope, type_url: TypeUrl, name: &Arc<str>) -> RefusalKey {
+    RefusalKey {
+        scope: scope.as_str().into(),
+        type_url: type_url.as_str().into(),
+        name: name.clone(),
+    }
+}
+
+/// When the newest file of a batch was saved; when it was noticed, if no file tells or its clock is off.
+fn saved_at(batch: &Batch) -> SystemTime {
+    let noticed = SystemTime::now() - batch.seen.elapsed();
+    let newest = batch
+        .changes
+        .iter()
+        .filter_map(|change| change.object.as_ref())
+        .filter_map(|observed| std::fs::metadata(&observed.place.file).ok()?.modified().ok())
+        .max();
+    match newest {
+        Some(saved) if noticed.duration_since(saved).is_ok_and(|age| age.as_secs() < 10) => saved,
+        _ => noticed,
+    }
+}

@@ -1,0 +1,167 @@
+//! Content that clients of some version reject, remembered beyond their streams.
+//!
+//! A client does not retry what it rejected, but asks for it again on its next stream. The memory is per scope, so that
+//! a stolen proxy can keep nothing from others than those of its own group; and it is not for ever, because some
+//! rejections are of the moment (a port in use).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::resource::Resource;
+use crate::scope::Scope;
+use crate::type_url::TypeUrl;
+
+/// Rejected content.
+#[derive(Debug)]
+pub(crate) struct Quarantine {
+    /// After this long, content is tried once more.
+    keep: Duration,
+    /// Most entries; past it, the oldest goes.
+    most: usize,
+    len: AtomicUsize,
+    entries: Mutex<BTreeMap<Place, Entry>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    scope: Scope,
+    client: Arc<str>,
+    type_url: TypeUrl,
+    name: Arc<str>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    version: Arc<str>,
+    last_good: Option<Arc<Resource>>,
+    at: Instant,
+}
+
+impl Quarantine {
+    pub(crate) fn new(keep: Duration, most: usize) -> Self {
+        Self {
+            keep,
+            most,
+            len: AtomicUsize::new(0),
+            entries: Mutex::default(),
+        }
+    }
+
+    /// Remembers that clients of version `client` reject `resource`; they go on with `last_good`.
+    pub(crate) fn add(
+        &self,
+        scope: &Scope,
+        client: &str,
+        resource: &Resource,
+        last_good: Option<Arc<Resource>>,
+        now: Instant,
+    ) {
+        let place = Place {
+            scope: scope.clone(),
+            client: client.into(),
+            type_url: resource.type_url(),
+            name: resource.name().clone(),
+        };
+        let mut entries = self.entries.lock();
+        let last_good =
+            last_good.or_else(|| entries.remove(&place).and_then(|entry| entry.last_good));
+        entries.insert(
+            place,
+            Entry {
+                version: resource.version().clone(),
+                last_good,
+                at: now,
+            },
+        );
+        if entries.len() > self.most
+            && let Some(oldest) = entries
+                .iter()
+                .min_by_key(|(_, entry)| entry.at)
+                .map(|(place, _)| place.clone())
+        {
+            entries.remove(&oldest);
+        }
+        self.len.store(entries.len(), Ordering::Release);
+    }
+
+    /// Whether clients of that version reject this very content.
+    pub(crate) fn rejects(
+        &self,
+        scope: &Scope,
+        client: &str,
+        type_url: TypeUrl,
+        resource: &Resource,
+        now: Instant,
+    ) -> bool {
+        self.find(scope, client, type_url, resource, now, |_| ())
+            .is_some()
+    }
+
+    /// What clients of that version go on with in place of this content.
+    pub(crate) fn last_good(
+        &self,
+        scope: &Scope,
+        client: &str,
+        resource: &Resource,
+        now: Instant,
+    ) -> Option<Arc<Resource>> {
+        self.find(scope, client, resource.type_url(), resource, now, |entry| {
+            entry.last_good.clone()
+        })
+        .flatten()
+    }
+
+    /// The same where the content is not at hand but known to be rejected.
+    pub(crate) fn last_good_of(
+        &self,
+        scope: &Scope,
+        client: &str,
+        type_url: TypeUrl,
+        name: &Arc<str>,
+    ) -> Option<Arc<Resource>> {
+        let place = Place {
+            scope: scope.clone(),
+            client: client.into(),
+            type_url,
+            name: name.clone(),
+        };
+        self.entries.lock().get(&place)?.last_good.clone()
+    }
+
+    /// How many are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Acquire)
+    }
+
+    fn find<T>(
+        &self,
+        scope: &Scope,
+        client: &str,
+        type_url: TypeUrl,
+        resource: &Resource,
+        now: Instant,
+        found: impl FnOnce(&Entry) -> T,
+    ) -> Option<T> {
+        if self.len() == 0 {
+            return None;
+        }
+        let place = Place {
+            scope: scope.clone(),
+            client: client.into(),
+            type_url,
+            name: resource.name().clone(),
+        };
+        let mut entries = self.entries.lock();
+        let entry = entries.get(&place)?;
+        if entry.version == *resource.version() && entry.at + self.keep > now {
+            return Some(found(entry));
+        }
+        entries.remove(&place);
+        self.len.store(entries.len(), Ordering::Release);
+        None
+    }
+}

@@ -1,0 +1,209 @@
+//! The transport: TLS 1.3, HTTP/2, gRPC framing, and one session a stream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::server::ResolvesServerCert;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::auth::Authenticator;
+use crate::feed::StreamId;
+use crate::quarantine::Quarantine;
+use crate::scope::Scope;
+use crate::session::SessionSettings;
+use crate::snapshot::Snapshot;
+use crate::store::Store;
+use crate::type_url::TypeUrl;
+
+mod body;
+mod connection;
+mod counters;
+mod limits;
+mod registry;
+mod route;
+mod settings;
+mod status;
+mod stream;
+mod tls;
+
+pub use counters::Counters;
+pub use settings::ServerSettings;
+
+use counters::{Counting, add};
+use limits::{Admission, Limits};
+use registry::Registry;
+
+/// An xDS server. Clones are the same server.
+#[derive(Clone)]
+pub struct Server(Arc<Shared>);
+
+struct Shared {
+    store: Arc<Store>,
+    authenticator: Arc<dyn Authenticator>,
+    tls: Arc<rustls::ServerConfig>,
+    settings: ServerSettings,
+    session_settings: Arc<SessionSettings>,
+    quarantine: Arc<Quarantine>,
+    registry: Arc<Registry>,
+    limits: Arc<Limits>,
+    counting: Arc<Counting>,
+    draining: watch::Sender<Option<Draining>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Draining {
+    since: tokio::time::Instant,
+    over: Duration,
+}
+
+/// Most contents that are remembered as rejected.
+const MOST_QUARANTINED: usize = 4_096;
+/// How often scopes without streams are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How long to wait after a failed accept, most often for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+impl Server {
+    /// A server of `store` for callers that `authenticator` proves. `certificates` is asked at each handshake, so
+    /// renewing its certificate needs no word to the server.
+    ///
+    /// # Errors
+    /// Where the TLS provider cannot be set up.
+    pub fn new(
+        store: Arc<Store>,
+        authenticator: Arc<dyn Authenticator>,
+        certificates: Arc<dyn ResolvesServerCert>,
+        settings: ServerSettings,
+    ) -> Result<Self, rustls::Error> {
+        Ok(Self(Arc::new(Shared {
+            store,
+            authenticator,
+            tls: Arc::new(tls::config(certificates)?),
+            session_settings: Arc::new(settings.session.clone()),
+            quarantine: Arc::new(Quarantine::new(settings.quarantine_for, MOST_QUARANTINED)),
+            registry: Arc::default(),
+            limits: Limits::new(settings.max_connections, settings.max_unauthenticated),
+            counting: Arc::default(),
+            draining: watch::Sender::new(None),
+            settings,
+        })))
+    }
+
+    /// Accepts connections until [`Server::drain`], then returns once the last has ended. Dropping the future closes
+    /// them all.
+    pub async fn serve(&self, listener: TcpListener) {
+        let shared = &self.0;
+        let mut connections = JoinSet::new();
+        let mut draining = shared.draining.subscribe();
+        let mut sweep = tokio::time::interval(
+            SWEEP.min(shared.settings.scope_grace.max(Duration::from_millis(10))),
+        );
+        loop {
+            tokio::select! {
+                () = async { let _ = draining.wait_for(Option::is_some).await; } => break,
+                _ = sweep.tick() => shared.store.sweep(shared.settings.scope_grace, std::time::Instant::now()),
+                Some(_) = connections.join_next(), if !connections.is_empty() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok((tcp, peer)) => match shared.limits.admit(peer) {
+                        Admission::Admitted { admitted, evicted } => {
+                            add(&shared.counting.connections, 1);
+                            add(&shared.counting.connections_evicted, usize::from(evicted));
+                            connections.spawn(connection::serve(shared.clone(), tcp, admitted));
+                        }
+                        Admission::Refused => {
+                            add(&shared.counting.connections_refused, 1);
+                            tracing::warn!(%peer, "too many connections");
+                        }
+                    },
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept a connection");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+            }
+        }
+        // clients go elsewhere, or come back to whoever listens next
+        drop(listener);
+        while connections.join_next().await.is_some() {}
+    }
+
+    /// Takes leave of all clients, evenly over the period `over`: streams end with `UNAVAILABLE`, connections with a
+    /// GOAWAY. No new connections are accepted.
+    pub fn drain(&self, over: Duration) {
+        self.0.draining.send_if_modified(|draining| {
+            let first = draining.is_none();
+            if first {
+                *draining = Some(Draining {
+                    since: tokio::time::Instant::now(),
+                    over,
+                });
+            }
+            first
+        });
+    }
+
+    /// Ends all streams of a caller, by its name: its proof no longer holds. How many there were.
+    pub fn disconnect(&self, caller: &str) -> usize {
+        let streams = self.0.registry.streams();
+        let of_caller = streams
+            .iter()
+            .filter(|stream| *stream.caller.name == *caller);
+        of_caller.map(|stream| stream.end.notify_one()).count()
+    }
+
+    /// The state of all streams, for people. Costs a short lock on each.
+    pub fn snapshot(&self) -> Snapshot {
+        let now = std::time::Instant::now();
+        Snapshot {
+            streams: self
+                .0
+                .registry
+                .streams()
+                .iter()
+                .map(|stream| stream.view(now))
+                .collect(),
+            counters: self.counters(),
+            quarantined: self.0.quarantine.len(),
+        }
+    }
+
+    /// For each stream, the version of a resource that its client has accepted: how one knows that all have, say, a new
+    /// trust bundle.
+    pub fn accepted(
+        &self,
+        type_url: TypeUrl,
+        name: &str,
+    ) -> Vec<(StreamId, Scope, Option<Arc<str>>)> {
+        let Some(of) = self.0.store.table().index_of(type_url) else {
+            return Vec::new();
+        };
+        let streams = self.0.registry.streams();
+        streams
+            .iter()
+            .map(|stream| {
+                (
+                    stream.id,
+                    stream.caller.scope.clone(),
+                    stream.session.lock().accepted(of, name),
+                )
+            })
+            .collect()
+    }
+
+    /// Totals, for metrics.
+    pub fn counters(&self) -> Counters {
+        self.0.counting.read()
+    }
+
+    /// Live streams.
+    pub fn streams(&self) -> usize {
+        self.0.registry.len()
+    }
+
+    /// Live connections, proven or not.
+    pub fn connections(&self) -> usize {
+        self.0.limits.connections()
+    }
+}

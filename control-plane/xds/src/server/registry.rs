@@ -1,0 +1,141 @@
+//! The live streams.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::auth::Caller;
+use crate::feed::{Event, FeedSender, StreamId};
+use crate::session::{Node, Session, Variant};
+use crate::snapshot::StreamView;
+
+/// A live stream.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) id: StreamId,
+    pub(crate) caller: Caller,
+    pub(crate) peer: SocketAddr,
+    pub(crate) variant: Variant,
+    pub(crate) since: Instant,
+    pub(crate) session: Mutex<Session>,
+    /// Told when the stream is to end.
+    pub(crate) end: Notify,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    last: AtomicU64,
+    live: Mutex<Live>,
+}
+
+#[derive(Debug, Default)]
+struct Live {
+    streams: BTreeMap<StreamId, Arc<Stream>>,
+    by_caller: HashMap<Arc<str>, usize>,
+}
+
+/// A stream's place among the live ones, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    pub(crate) stream: Arc<Stream>,
+    registry: Arc<Registry>,
+    feed: FeedSender,
+}
+
+impl Registry {
+    /// Adds a stream, unless its caller has `most` already.
+    pub(crate) fn add(
+        self: &Arc<Self>,
+        caller: Caller,
+        peer: SocketAddr,
+        variant: Variant,
+        session: Session,
+        most: usize,
+        feed: &FeedSender,
+    ) -> Option<Registered> {
+        let mut live = self.live.lock();
+        let count = live.by_caller.entry(caller.name.clone()).or_insert(0);
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        let id = StreamId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
+        let stream = Arc::new(Stream {
+            id,
+            caller,
+            peer,
+            variant,
+            since: Instant::now(),
+            session: Mutex::new(session),
+            end: Notify::new(),
+        });
+        live.streams.insert(id, stream.clone());
+        drop(live);
+        feed.push(Event::Connected {
+            scope: stream.caller.scope.clone(),
+            stream: id,
+            caller: stream.caller.name.clone(),
+            variant,
+        });
+        Some(Registered {
+            stream,
+            registry: self.clone(),
+            feed: feed.clone(),
+        })
+    }
+
+    pub(crate) fn streams(&self) -> Vec<Arc<Stream>> {
+        self.live.lock().streams.values().cloned().collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.live.lock().streams.len()
+    }
+}
+
+impl Stream {
+    pub(crate) fn view(&self, now: Instant) -> StreamView {
+        let session = self.session.lock();
+        let node = session.node();
+        StreamView {
+            id: self.id,
+            caller: self.caller.name.clone(),
+            scope: self.caller.scope.clone(),
+            peer: self.peer,
+            variant: self.variant,
+            connected_ms: now
+                .saturating_duration_since(self.since)
+                .as_millis()
+                .try_into()
+                .unwrap_or(u64::MAX),
+            node: node.map(Node::id).unwrap_or_default().to_owned(),
+            client: node.map(Node::client).unwrap_or_default().to_owned(),
+            stale: session.stale(),
+            types: session.view(now),
+        }
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let mut live = self.registry.live.lock();
+        live.streams.remove(&self.stream.id);
+        if let Some(count) = live.by_caller.get_mut(&self.stream.caller.name) {
+            *count -= 1;
+            if *count == 0 {
+                live.by_caller.remove(&self.stream.caller.name);
+            }
+        }
+        drop(live);
+        self.feed.push(Event::Disconnected {
+            scope: self.stream.caller.scope.clone(),
+            stream: self.stream.id,
+            caller: self.stream.caller.name.clone(),
+        });
+    }
+}

@@ -1,0 +1,118 @@
+//! What a client has accepted, of one type.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::resource::Resource;
+
+/// Accepted resources. Eight bytes each: the name and version are the resource's own.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    /// Sorted by name.
+    known: Vec<Arc<Resource>>,
+    /// Versions the client brought from an earlier stream that are not the store's: nothing but their name is known.
+    foreign: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// Fewer insertions than this are made one by one.
+const FEW: usize = 16;
+
+impl Held {
+    pub(crate) fn version(&self, name: &str) -> Option<&Arc<str>> {
+        self.known(name)
+            .map(|resource| resource.version())
+            .or_else(|| self.foreign.get(name))
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.version(name).is_some()
+    }
+
+    pub(crate) fn known(&self, name: &str) -> Option<&Arc<Resource>> {
+        self.position(name).ok().map(|at| &self.known[at])
+    }
+
+    pub(crate) fn is_foreign(&self, name: &str) -> bool {
+        self.foreign.contains_key(name)
+    }
+
+    pub(crate) fn foreign(&self) -> &BTreeMap<Arc<str>, Arc<str>> {
+        &self.foreign
+    }
+
+    pub(crate) fn all_known(&self) -> &[Arc<Resource>] {
+        &self.known
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.known
+            .iter()
+            .map(|resource| resource.name())
+            .chain(self.foreign.keys())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.known.len() + self.foreign.len()
+    }
+
+    pub(crate) fn claim(&mut self, name: Arc<str>, version: Arc<str>) {
+        self.foreign.insert(name, version);
+    }
+
+    /// Turns claimed versions into known resources where `known` knows them.
+    pub(crate) fn adopt(&mut self, known: impl Fn(&Arc<str>, &Arc<str>) -> Option<Arc<Resource>>) {
+        let mut adopted = Vec::new();
+        self.foreign
+            .retain(|name, version| match known(name, version) {
+                Some(resource) => {
+                    adopted.push(resource);
+                    false
+                }
+                None => true,
+            });
+        self.accept(adopted.into_iter(), |_, _, _| {});
+    }
+
+    /// Accepts resources; those they replace are handed to `replaced`, new ones with `None`.
+    pub(crate) fn accept(
+        &mut self,
+        resources: impl ExactSizeIterator<Item = Arc<Resource>>,
+        mut replaced: impl FnMut(Option<&Arc<Resource>>, bool, &Arc<Resource>),
+    ) {
+        let few = resources.len() <= FEW;
+        let mut added = Vec::new();
+        for resource in resources {
+            let was_foreign = self.foreign.remove(resource.name()).is_some();
+            match self.position(resource.name()) {
+                Ok(at) => {
+                    replaced(Some(&self.known[at]), was_foreign, &resource);
+                    self.known[at] = resource;
+                }
+                Err(at) => {
+                    replaced(None, was_foreign, &resource);
+                    if few {
+                        self.known.insert(at, resource);
+                    } else {
+                        added.push(resource);
+                    }
+                }
+            }
+        }
+        if !added.is_empty() {
+            self.known.append(&mut added);
+            self.known.sort_by(|a, b| a.name().cmp(b.name()));
+            self.known.shrink_to_fit();
+        }
+    }
+
+    /// Forgets a name; the resource comes back where it was known.
+    pub(crate) fn forget(&mut self, name: &str) -> Option<Arc<Resource>> {
+        self.foreign.remove(name);
+        self.position(name).ok().map(|at| self.known.remove(at))
+    }
+
+    fn position(&self, name: &str) -> Result<usize, usize> {
+        self.known
+            .binary_search_by(|probe| (**probe.name()).cmp(name))
+    }
+}

@@ -1,0 +1,110 @@
+//! Removals come last: when a resource that is gone may be taken from the client.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Session;
+use crate::contents::Contents;
+use crate::resource::Resource;
+use crate::type_url::TypeIndex;
+
+/// When a removal may be sent.
+pub(crate) enum Removal {
+    Now,
+    /// Not before then.
+    At(Instant),
+    /// Something at the client uses it; its acknowledged replacement will tell.
+    Used,
+}
+
+/// The names of one type that are in use at a client.
+pub(crate) struct Users {
+    names: BTreeSet<Arc<str>>,
+    /// The client holds something unknown that may use any of them.
+    unknown: bool,
+}
+
+impl Session {
+    /// The names of type `of` that anything at the client requires: accepted, on its way, or maybe in use.
+    pub(super) fn users(&self, of: TypeIndex, contents: &Contents) -> Users {
+        let url = self.table.url(of);
+        let mut names = BTreeSet::new();
+        let mut unknown = false;
+        for user in self.table.indices() {
+            let state = &self.types[user.slot()];
+            let flight = state
+                .in_flight
+                .iter()
+                .flat_map(|flight| flight.fresh.iter());
+            for resource in state
+                .held
+                .all_known()
+                .iter()
+                .chain(state.ghosts.values())
+                .chain(flight)
+            {
+                for (_, name) in resource
+                    .requires()
+                    .iter()
+                    .filter(|(required, _)| *required == url)
+                {
+                    names.insert(name.clone());
+                }
+            }
+            // what is itself gone does not keep its like alive, or two would keep each other for ever
+            unknown |= contents.may_require(user, of)
+                && state
+                    .held
+                    .foreign()
+                    .keys()
+                    .any(|name| user != of || contents.get(user, name).is_some());
+        }
+        Users { names, unknown }
+    }
+
+    /// When `name` of type `of`, which is gone, may be taken from the client.
+    pub(super) fn removal(
+        &self,
+        of: TypeIndex,
+        name: &Arc<str>,
+        users: &Users,
+        now: Instant,
+    ) -> Removal {
+        if users.unknown || users.names.contains(name) {
+            return Removal::Used;
+        }
+        let released = self.released.get(&(of, name.clone())).copied();
+        // what a client brought from an earlier stream may have lost its last user just before this one began
+        let foreign = self.types[of.slot()]
+            .held
+            .is_foreign(name)
+            .then_some(self.started);
+        match released
+            .max(foreign)
+            .map(|since| since + self.settings.linger)
+        {
+            Some(at) if at > now => Removal::At(at),
+            _ => Removal::Now,
+        }
+    }
+
+    /// `old` is at the client no more, `new` is there in its place.
+    pub(super) fn release(&mut self, old: &Resource, new: Option<&Resource>, now: Instant) {
+        for key in old
+            .requires()
+            .iter()
+            .filter(|key| new.is_none_or(|new| !new.needs(key)))
+        {
+            if let Some(of) = self.table.index_of(key.0) {
+                self.released.insert((of, key.1.clone()), now);
+            }
+        }
+    }
+
+    /// Forgets releases that no longer delay anything.
+    pub(super) fn forget_releases(&mut self, now: Instant) {
+        let linger = self.settings.linger;
+        self.released.retain(|_, since| *since + linger > now);
+    }
+}

@@ -1,0 +1,316 @@
+//! Reading a request: acknowledgement first, then what it asks for.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::nack::clean;
+use super::subscription::Asked;
+use super::{Response, Session, Variant};
+use crate::contents::Contents;
+use crate::type_url::TypeIndex;
+
+/// A request, of either variant.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Request {
+    pub(crate) node: Option<Node>,
+    pub(crate) type_url: String,
+    pub(crate) nonce: String,
+    /// The text of `error_detail`: its presence makes the request a NACK, nothing else does.
+    pub(crate) error: Option<String>,
+    pub(crate) ask: Ask,
+}
+
+/// What a request asks for.
+#[derive(Clone, Debug)]
+pub(crate) enum Ask {
+    Delta {
+        subscribe: Vec<String>,
+        unsubscribe: Vec<String>,
+        initial: Vec<(String, String)>,
+    },
+    Sotw {
+        names: Vec<String>,
+        version_info: String,
+    },
+}
+
+impl Default for Ask {
+    fn default() -> Self {
+        Self::Delta {
+            subscribe: Vec::new(),
+            unsubscribe: Vec::new(),
+            initial: Vec::new(),
+        }
+    }
+}
+
+/// What a client says it is. Shown to people and used to tell client versions apart; never believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Node {
+    id: Box<str>,
+    client: Arc<str>,
+}
+
+/// A breach of the protocol that ends the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Violation {
+    #[error("the node changed within the stream")]
+    NodeChanged,
+    #[error("too many names are subscribed to on this stream")]
+    TooManyNames,
+}
+
+/// Longest name of a client that is kept.
+const NODE_ID: usize = 256;
+const CLIENT: usize = 64;
+/// Longest type URL of a type not served that is answered.
+const STRAY_URL: usize = 256;
+
+impl Node {
+    pub(crate) fn new(id: &str, agent: &str, version: &str) -> Self {
+        let client = if agent.is_empty() && version.is_empty() {
+            String::new()
+        } else {
+            clean(&format!("{agent}/{version}"), CLIENT)
+        };
+        Self {
+            id: clean(id, NODE_ID).into(),
+            client: client.into(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Kind and version of the client, `envoy/1.40.0`.
+    pub(crate) fn client(&self) -> &str {
+        &self.client
+    }
+}
+
+impl Session {
+    pub(super) fn read(
+        &mut self,
+        request: Request,
+        contents: &Contents,
+        now: Instant,
+    ) -> Result<(), Violation> {
+        match (&self.node, request.node) {
+            (None, node) => self.node = node,
+            (Some(known), Some(node)) if !node.id.is_empty() && node.id != known.id => {
+                return Err(Violation::NodeChanged);
+            }
+            (Some(_), _) => {}
+        }
+        let Some(of) = self.table.index_of_str(&request.type_url) else {
+            self.stray(request.type_url, request.ask);
+            return Ok(());
+        };
+        let nonce = request.nonce.as_str();
+        match request.ask {
+            Ask::Delta {
+                subscribe,
+                unsubscribe,
+                initial,
+            } => {
+                // a stale nonce voids the acknowledgement, never the change of subscription
+                self.answered(of, nonce, request.error, now);
+                self.read_delta(of, &subscribe, &unsubscribe, initial, contents, now)
+            }
+            Ask::Sotw {
+                names,
+                version_info,
+            } => {
+                let state = &self.types[of.slot()];
+                if state.asked && !nonce.is_empty() && parse(nonce) != Some(state.newest) {
+                    // its successor, an answer to the newest response, is under way and repeats all names
+                    self.stale += 1;
+                    return Ok(());
+                }
+                self.answered(of, nonce, request.error, now);
+                self.read_sotw(of, &names, version_info, contents, now)
+            }
+        }
+    }
+
+    /// The acknowledgement part of a request, if it has one.
+    fn answered(&mut self, of: TypeIndex, nonce: &str, error: Option<String>, now: Instant) {
+        if nonce.is_empty() {
+            return;
+        }
+        let state = &mut self.types[of.slot()];
+        match state
+            .in_flight
+            .take_if(|flight| parse(nonce) == Some(flight.nonce))
+        {
+            None if parse(nonce) == Some(state.newest) => {}
+            None => self.stale += 1,
+            Some(flight) => match error {
+                None => self.acked(of, flight, now),
+                Some(message) => self.nacked(of, flight, &message, now),
+            },
+        }
+    }
+
+    fn read_delta(
+        &mut self,
+        of: TypeIndex,
+        subscribe: &[String],
+        unsubscribe: &[String],
+        initial: Vec<(String, String)>,
+        contents: &Contents,
+        now: Instant,
+    ) -> Result<(), Violation> {
+        let collection = self.table.collection(of);
+        let state = &mut self.types[of.slot()];
+        let first = !std::mem::replace(&mut state.asked, true);
+        let names = state.subscription.named();
+        let asked = state
+            .subscription
+            .adjust(collection, subscribe, unsubscribe, |name| {
+                contents.intern(of, name)
+            });
+        self.count(of, names)?;
+        let state = &mut self.types[of.slot()];
+        if first {
+            if initial.len() > self.settings.max_names {
+                return Err(Violation::TooManyNames);
+            }
+            for (name, version) in initial {
+                if state.subscription.covers(&name) {
+                    state.held.claim(contents.intern(of, &name), version.into());
+                }
+            }
+        }
+        for name in &asked.named {
+            if first && state.held.has(name) {
+                // the client has just said that it holds it: silence is an answer where the version is right
+                state.pending.entry(name.clone()).or_default();
+            } else {
+                state.force(name.clone(), true);
+            }
+        }
+        for (name, was_named) in &asked.dropped {
+            let state = &mut self.types[of.slot()];
+            if !state.subscription.is_wildcard() {
+                self.forget(of, name, now);
+            } else if *was_named || state.client_has(name) || contents.get(of, name).is_some() {
+                state.force(name.clone(), true);
+            }
+        }
+        self.wildcard(of, &asked, contents, now);
+        Ok(())
+    }
+
+    fn read_sotw(
+        &mut self,
+        of: TypeIndex,
+        names: &[String],
+        version_info: String,
+        contents: &Contents,
+        now: Instant,
+    ) -> Result<(), Violation> {
+        let collection = self.table.collection(of);
+        let state = &mut self.types[of.slot()];
+        let first = !std::mem::replace(&mut state.asked, true);
+        let before = state.subscription.named();
+        let asked = state
+            .subscription
+            .set(collection, names, |name| contents.intern(of, name));
+        self.count(of, before)?;
+        let state = &mut self.types[of.slot()];
+        if first && asked.wildcard_gained && asked.named.is_empty() && !version_info.is_empty() {
+            state.claimed = Some(version_info.into());
+        }
+        for name in &asked.named {
+            state.force(name.clone(), true);
+        }
+        for (name, _) in &asked.dropped {
+            if !self.types[of.slot()].subscription.covers(name) {
+                self.forget(of, name, now);
+            }
+        }
+        self.wildcard(of, &asked, contents, now);
+        Ok(())
+    }
+
+    fn wildcard(&mut self, of: TypeIndex, asked: &Asked, contents: &Contents, now: Instant) {
+        if asked.wildcard_gained {
+            let state = &mut self.types[of.slot()];
+            // who holds nothing waits for a first answer, even for an empty one
+            state.owed |= state.held.len() == 0;
+            self.mark_all(of, contents);
+        }
+        if asked.wildcard_lost {
+            let state = &self.types[of.slot()];
+            let lost: Vec<Arc<str>> = state
+                .held
+                .names()
+                .chain(state.ghosts.keys())
+                .chain(state.pending.keys())
+                .filter(|name| !state.subscription.covers(name))
+                .cloned()
+                .collect();
+            for name in lost {
+                self.forget(of, &name, now);
+            }
+        }
+    }
+
+    /// The client has given a name up: it drops the resource by itself.
+    fn forget(&mut self, of: TypeIndex, name: &Arc<str>, now: Instant) {
+        let state = &mut self.types[of.slot()];
+        state.pending.remove(name);
+        state.withheld.remove(name);
+        let gone = [state.held.forget(name), state.ghosts.remove(name)];
+        self.unsettled.remove(&(of, name.clone()));
+        for resource in gone.into_iter().flatten() {
+            self.release(&resource, None, now);
+        }
+    }
+
+    fn count(&mut self, of: TypeIndex, before: usize) -> Result<(), Violation> {
+        self.names = self.names + self.types[of.slot()].subscription.named() - before;
+        if self.names > self.settings.max_names {
+            return Err(Violation::TooManyNames);
+        }
+        Ok(())
+    }
+
+    /// A type that is not served: in delta, named resources are said not to exist; in state of the world there is no way
+    /// to say so.
+    fn stray(&mut self, type_url: String, ask: Ask) {
+        let Ask::Delta { subscribe, .. } = ask else {
+            return;
+        };
+        let mut removed: Vec<Arc<str>> = subscribe
+            .iter()
+            .filter(|name| *name != "*")
+            .map(|name| Arc::from(name.as_str()))
+            .collect();
+        removed.sort();
+        removed.dedup();
+        if removed.is_empty() || type_url.len() > STRAY_URL {
+            return;
+        }
+        let nonce = self.next_nonce();
+        self.strays.push(Response {
+            variant: Variant::Delta,
+            type_url: type_url.into(),
+            nonce,
+            version: String::new(),
+            resources: Arc::from([]),
+            removed,
+        });
+    }
+
+    pub(super) fn next_nonce(&mut self) -> u64 {
+        self.last_nonce += 1;
+        self.last_nonce
+    }
+}
+
+fn parse(nonce: &str) -> Option<u64> {
+    nonce.parse().ok()
+}

@@ -1,0 +1,108 @@
+//! What must not be felt: a control plane killed under load, and broken manifests.
+
+use std::time::Duration;
+
+use tulle_tests::stats;
+
+use crate::weights::{Split, weights};
+
+#[test]
+fn a_killed_control_plane_is_not_felt_and_resends_nothing() {
+    let mut split = Split::new();
+    let client = split.client.clone();
+    let updates = move || stats::stats(&client, "update_success|version_text|update_rejected");
+    let before = updates();
+    let outcome = split.under_load(14.0, 300, |bed| {
+        for _ in 0..2 {
+            std::thread::sleep(Duration::from_secs(2));
+            bed.control_plane().kill();
+            std::thread::sleep(Duration::from_secs(2));
+            bed.control_plane().restart();
+        }
+        tulle_tests::process::wait_for("every proxy to come back", Duration::from_secs(15), || {
+            let page = bed.control_plane().get("/debug/proxies")?;
+            let page: serde_json::Value = serde_json::from_str(&page).ok()?;
+            (page["streams"].as_array()?.len() == 3).then_some(())
+        });
+        let metrics = bed.control_plane().get("/metrics").expect("metrics");
+        let sent = metrics
+            .lines()
+            .filter(|line| line.starts_with("tulle_xds_resources_sent_total"))
+            .map(|line| line.rsplit(' ').next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(1.0))
+            .sum::<f64>();
+        assert!(metrics.contains("tulle_xds_streams"), "{metrics}");
+        assert_eq!(sent, 0.0, "resources were sent again:\n{metrics}");
+    });
+    assert_eq!(outcome.lost, 0, "{outcome:?}");
+    assert_eq!(before, updates(), "an Envoy was sent something");
+    // And it still takes changes.
+    split.bed.save("router.yaml", &weights(0, 100));
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(split.load(1.0, 100).answers.keys().collect::<Vec<_>>(), ["green"]);
+    split.bed.assert_content();
+}
+
+/// A corruption: file, what is saved there, what has to be said about it.
+type Corruption = (&'static str, String, &'static str);
+
+fn corruptions() -> Vec<Corruption> {
+    let good = weights(50, 50);
+    let edit = |from: &str, to: &str| {
+        assert!(good.contains(from), "{from}");
+        good.replace(from, to)
+    };
+    vec![
+        ("router.yaml", format!("{good}\n  - ]["), "router.yaml"),
+        ("router.yaml", edit("weight: 50", "weight: many"), "weight"),
+        ("router.yaml", edit("weight: 50", "weight: 500"), "weight"),
+        ("router.yaml", edit("name: green", "name: nowhere"), "nowhere"),
+        ("router.yaml", edit("prefix: /", "prefix: slash"), "prefix"),
+        ("router.yaml", edit("port: 80,", "port: 80000,"), "port"),
+        ("router.yaml", edit("protocol: http", "protocol: smtp"), "protocol"),
+        ("router.yaml", edit("match: {prefix: /}", "match: {path: {regex: '(?=x)'}}"), "regex"),
+        ("router.yaml", edit("match: {prefix: /}", "match: {}"), "refix"),
+        ("router.yaml", "a".repeat(10 << 20), "router.yaml"),
+        ("router.yaml", "\u{0}\u{1}\u{2}".to_owned(), "router.yaml"),
+        ("router.yaml", edit("kind: VirtualRouter", "kind: [VirtualRouter]"), "router.yaml"),
+        ("router.yaml", edit("  routes:", "\troutes:"), "router.yaml"),
+        ("router.yaml", format!("{good}{}", good.replace("50", "1")), "VirtualRouter"),
+        ("extra.yaml", edit("name: color", "name: other").replace("name: blue", "name: other"), "other"),
+        ("extra.yaml", "apiVersion: appmesh.k8s.aws/v1beta2\nkind: Mesh\nmetadata: {name: shop}\nspec: {}\n".to_owned(), "Mesh"),
+        ("extra.yaml", "apiVersion: appmesh.k8s.aws/v1beta2\nkind: VirtualNode\nmetadata: {name: loose, namespace: nowhere}\nspec: {}\n".to_owned(), "mesh"),
+        ("extra.yaml", "apiVersion: appmesh.k8s.aws/v1beta2\nkind: VirtualService\nmetadata: {name: copy, namespace: shop}\nspec: {awsName: color.shop.svc.cluster.local, provider: {virtualNode: {virtualNodeRef: {name: green}}}}\n".to_owned(), "copy"),
+        ("extra.yaml", "a: &a [*a, *a]\n".to_owned(), "extra.yaml"),
+        ("extra.yaml", "apiVersion: appmesh.k8s.aws/v1beta2\nkind: GatewayRoute\nmetadata: {name: lost, namespace: shop}\nspec: {httpRoute: {match: {prefix: /}, action: {target: {virtualService: {virtualServiceRef: {name: color}}}}}}\n".to_owned(), "gateway"),
+    ]
+}
+
+#[test]
+fn twenty_corruptions_are_told_and_touch_nobody_else() {
+    let mut split = Split::new();
+    split.bed.save("router.yaml", &weights(50, 50));
+    let all = corruptions();
+    assert_eq!(all.len(), 20);
+    let outcome = split.under_load(40.0, 200, |bed| {
+        for (n, (file, text, told)) in all.iter().enumerate() {
+            bed.save(file, text);
+            let page = tulle_tests::process::wait_for(&format!("a word on corruption {n} ({told})"), Duration::from_secs(5), || {
+                let findings = bed.control_plane().get("/debug/findings")?;
+                findings.contains(told).then_some(findings)
+            });
+            assert!(page.contains("message"), "{page}");
+            bed.save("router.yaml", &weights(50, 50));
+            bed.save("extra.yaml", "");
+            tulle_tests::process::wait_for(&format!("corruption {n} to be mended"), Duration::from_secs(5), || {
+                let findings = bed.control_plane().get("/debug/findings")?;
+                let findings: serde_json::Value = serde_json::from_str(&findings).ok()?;
+                let empty = |key: &str| findings[key].as_array().is_some_and(Vec::is_empty);
+                (empty("findings") && empty("problems") && empty("refusals")).then_some(())
+            });
+        }
+    });
+    // Routes whose only target was broken are the user's own doing; the rest of the mesh is untouched, and
+    // what does not parse or decode changes nothing.
+    let lost: u64 = outcome.errors.iter().filter(|(error, _)| !error.starts_with("404")).map(|(_, n)| n).sum();
+    assert_eq!(lost, 0, "{outcome:?}");
+    assert!(split.bed.control_plane().log().lines().all(|line| !line.contains("panicked")));
+    split.bed.assert_content();
+}

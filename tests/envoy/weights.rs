@@ -1,0 +1,116 @@
+//! Weights moved under load: shares follow, nothing is lost.
+
+use std::time::{Duration, Instant};
+
+use tulle_tests::bed::Bed;
+use tulle_tests::manifests::{kube_service, mesh, node, router, service, targets};
+use tulle_tests::process::{output, wait_for};
+use tulle_tests::sample::load::Outcome;
+use tulle_tests::{netns::Host, programs};
+
+/// A client, two coloured servers with sidecars, and a router between them.
+pub(crate) struct Split {
+    pub(crate) bed: Bed,
+    pub(crate) client: Host,
+}
+
+/// The router's file with the given weights.
+pub(crate) fn weights(blue: u32, green: u32) -> String {
+    let action = targets(&[("blue", blue), ("green", green)]);
+    router("color", 80, "http", &format!("  - {{name: split, httpRoute: {{match: {{prefix: /}}, action: {{{action}}}}}}}\n"))
+}
+
+impl Split {
+    pub(crate) fn new() -> Self {
+        let mut bed = Bed::new();
+        let client = bed.network.host();
+        let mut text = mesh("DROP_ALL") + &node("client", &[], &["color"]);
+        let servers = ["blue", "green"].map(|name| (name, bed.network.host()));
+        for (name, host) in &servers {
+            text += &node(name, &[(8080, "http")], &[]);
+            text += &kube_service(name, &[(8080, 8080)], host.address);
+        }
+        text += &service("color", "color.shop.svc.cluster.local", "virtualRouter", "color");
+        bed.save("mesh.yaml", &text);
+        bed.save("router.yaml", &weights(100, 0));
+        bed.serve();
+        for (name, host) in &servers {
+            bed.application(host, name, &["--http", "0.0.0.0:8080"]);
+            bed.sidecar(host, &format!("virtualnode/shop/{name}"), &[8080]);
+        }
+        bed.sidecar(&client, "virtualnode/shop/client", &[]);
+        wait_for("the first answer", Duration::from_secs(10), || (Self { bed: Bed::new(), client: client.clone() }.load(0.2, 20).lost == 0).then_some(()));
+        Self { bed, client }
+    }
+
+    /// Sends a load from the client's application and waits for its end.
+    pub(crate) fn load(&self, seconds: f64, rate: u32) -> Outcome {
+        let printed = output(&mut self.load_command(seconds, rate), b"");
+        serde_json::from_slice(&printed).expect("JSON")
+    }
+
+    /// The same, to be started beside something else.
+    pub(crate) fn load_command(&self, seconds: f64, rate: u32) -> std::process::Command {
+        let mut command = self.client.command(programs::sample());
+        command.args(["load", "--to", "10.96.0.1:80", "--host", "color.shop.svc.cluster.local", "--connections", "8"]);
+        command.args(["--rate", &rate.to_string(), "--seconds", &seconds.to_string()]);
+        command
+    }
+
+    /// Runs `work` while a load goes on for `seconds`; returns the load's outcome.
+    pub(crate) fn under_load(&mut self, seconds: f64, rate: u32, work: impl FnOnce(&mut Bed)) -> Outcome {
+        let mut command = self.load_command(seconds, rate);
+        let load = std::thread::spawn(move || output(&mut command, b""));
+        work(&mut self.bed);
+        serde_json::from_slice(&load.join().expect("the load ends")).expect("JSON")
+    }
+}
+
+#[test]
+fn shares_follow_the_weights() {
+    let split = Split::new();
+    for (blue, green) in [(100, 0), (50, 50), (0, 100), (70, 30)] {
+        split.bed.save("router.yaml", &weights(blue, green));
+        std::thread::sleep(Duration::from_millis(500));
+        let outcome = split.load(3.0, 400);
+        assert_eq!(outcome.lost, 0, "{outcome:?}");
+        let total = outcome.requests as f64;
+        let share = f64::from(blue) / f64::from(blue + green);
+        let seen = outcome.answers.get("blue").copied().unwrap_or_default() as f64 / total;
+        // Six standard deviations: one false alarm in 500 million runs.
+        let tolerance = 6.0 * (share * (1.0 - share) / total).sqrt();
+        assert!((seen - share).abs() <= tolerance, "declared {share}, seen {seen} of {total}");
+    }
+    split.bed.assert_content();
+}
+
+#[test]
+fn two_hundred_changes_in_a_minute_lose_nothing() {
+    let mut split = Split::new();
+    let outcome = split.under_load(62.0, 300, |bed| {
+        let start = Instant::now();
+        for n in 0..200_u32 {
+            // New shares each time; every fourth takes one side away altogether.
+            let blue = match n % 4 {
+                0 => 100,
+                1 => 10 + n % 80,
+                2 => 0,
+                _ => 50,
+            };
+            bed.save("router.yaml", &weights(blue, 100 - blue));
+            let next = start + Duration::from_millis(300) * (n + 1);
+            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+        }
+    });
+    assert_eq!(outcome.lost, 0, "{outcome:?}");
+    assert!(outcome.answers.len() == 2, "{outcome:?}");
+    split.bed.assert_content();
+    let changes = split.bed.control_plane().get("/debug/changes").expect("the page of changes");
+    let changes: serde_json::Value = serde_json::from_str(&changes).expect("JSON");
+    let converged = changes["converged"].as_u64().unwrap_or_default();
+    assert!(converged >= 190, "{changes}");
+    println!(
+        "200 weight changes, {} requests, 0 lost, p99 {} us; save to last ACK: median {} ms, p99 {} ms",
+        outcome.requests, outcome.p99_us, changes["medianMillis"], changes["p99Millis"]
+    );
+}

@@ -1,0 +1,90 @@
+//! Incremental equals rebuilt, through every room from files to encoded resources.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use tulle_control_plane::engine::{Engine, Group, Update};
+use tulle_control_plane::translate::translate;
+use tulle_model::settings::Settings;
+use tulle_source::{Content, FileSet};
+use tulle_xds::{Change, Resource};
+
+use crate::universe::{Step, step};
+
+type Contents = BTreeMap<(String, String), String>;
+
+/// What a group holds: type and name to version.
+fn note(contents: &mut Contents, resource: &Resource) {
+    let key = (resource.type_url().to_string(), resource.name().to_string());
+    contents.insert(key, resource.version().to_string());
+}
+
+fn all(resources: &[Arc<Resource>]) -> Contents {
+    let mut contents = Contents::new();
+    resources.iter().for_each(|resource| note(&mut contents, resource));
+    contents
+}
+
+fn path(file: usize) -> PathBuf {
+    PathBuf::from(format!("{file}.yaml"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_proxies_hold_is_what_a_fresh_start_would_give(steps in prop::collection::vec(step(), 1..25)) {
+        let mut files = FileSet::new();
+        let mut engine = Engine::new(Settings::default());
+        let mut held: BTreeMap<Group, Contents> = BTreeMap::new();
+        let mut objects = BTreeMap::new();
+        for step in steps {
+            let changes = match &step {
+                Step::Save(file, text) => files.apply(&path(*file), Content::Bytes(text.as_bytes())),
+                Step::Delete(file) => files.apply(&path(*file), Content::Gone),
+            };
+            for change in &changes {
+                match &change.object {
+                    Some(_) => objects.insert(change.key.clone(), change.clone()),
+                    None => objects.remove(&change.key),
+                };
+            }
+            let outcome = engine.apply(changes.iter().map(translate).collect());
+            for (group, update) in outcome.updates {
+                let contents = held.entry(group).or_default();
+                match update {
+                    Update::Fill(resources) => *contents = all(&resources),
+                    Update::Change(changes) => for change in changes {
+                        match change {
+                            Change::Put(resource) => note(contents, &resource),
+                            Change::Remove(type_url, name) => {
+                                let key = (type_url.to_string(), name.to_string());
+                                prop_assert!(contents.remove(&key).is_some(), "removed what was not held: {:?}", key);
+                            }
+                        }
+                    },
+                }
+            }
+            for proxy in engine.proxies() {
+                let group = Group { proxy, capture: "transparent".parse().expect("a mode") };
+                if !held.contains_key(&group) && let Some(resources) = engine.open(&group) {
+                    held.insert(group, all(&resources));
+                }
+            }
+            // The oracle: everything anew.
+            let mut fresh = Engine::new(Settings::default());
+            fresh.apply(objects.values().map(translate).collect());
+            prop_assert_eq!(fresh.proxies(), engine.proxies());
+            for proxy in fresh.proxies() {
+                let group = Group { proxy, capture: "transparent".parse().expect("a mode") };
+                let wanted = fresh.open(&group).map(|resources| all(&resources));
+                if let Some(wanted) = wanted {
+                    prop_assert_eq!(held.get(&group), Some(&wanted), "{}", group);
+                }
+            }
+            prop_assert_eq!(fresh.findings(), engine.findings());
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Properties of all rooms together: whatever happens in whatever order, what proxies hold is what a
+//! fresh start would give them.
+
+mod incremental;
+mod universe;

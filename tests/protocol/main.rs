@@ -1,0 +1,3 @@
+//! The xDS server against clients that others wrote.
+
+mod grpc_core;

@@ -1,0 +1,11 @@
+//! What the test layers share: sample applications and clients, network namespaces, real Envoys.
+
+pub mod bed;
+pub mod golden;
+pub mod manifests;
+pub mod netns;
+pub mod process;
+pub mod programs;
+pub mod sample;
+pub mod sidecar;
+pub mod stats;
