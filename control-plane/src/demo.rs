@@ -10,6 +10,7 @@ mod histogram;
 mod http_client;
 mod load;
 mod manifests;
+mod meter;
 mod once;
 mod procs;
 mod report;

@@ -3,7 +3,7 @@
 use crate::key::Node;
 use crate::reader::Reader;
 use crate::value::Value;
-use crate::{alias, backends, discovery, endpoints, gateway, membership, router, service, view};
+use crate::{alias, discovery, endpoints, gateway, group, membership, router, service, view};
 
 /// Computes a node from what the reader gives.
 pub(crate) fn compute(node: &Node, reader: &mut Reader<'_>) -> Value {
@@ -24,7 +24,11 @@ pub(crate) fn compute(node: &Node, reader: &mut Reader<'_>) -> Value {
             Value::HostRoutes(service::host_routes(service, *port, reader))
         }
         Node::HostAddresses(host) => Value::HostAddresses(discovery::addresses(host, reader)),
-        Node::Group(name) => Value::Group(backends::group(name, reader)),
+        Node::Reach(service) => Value::Reach(service::reach(service, reader)),
+        Node::Group(name) => Value::Group(group::group(name, reader)),
+        Node::Everything { mesh, namespace } => {
+            Value::Group(group::everything(mesh, namespace, reader))
+        }
         Node::GatewayRoute { route, port } => {
             Value::GatewayRoute(gateway::route::linked(route, *port, reader))
         }

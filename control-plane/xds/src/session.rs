@@ -122,13 +122,22 @@ pub(crate) struct Output {
     pub(crate) wake: Option<Instant>,
 }
 
-/// Resources that a client may use although it never acknowledged them.
+/// What a client may have taken although no acknowledgement of it came: it was under way when the stream ended, or it
+/// was the good part of what the client rejected. The client does not tell of the latter on its next stream.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ghosts(Vec<Arc<Resource>>);
+pub(crate) struct Unsure {
+    resources: Vec<Arc<Resource>>,
+    /// Types with anything open, as a bit mask.
+    types: u32,
+}
 
-impl Ghosts {
+impl Unsure {
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.types == 0
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.resources.len()
     }
 }
 
@@ -142,7 +151,10 @@ pub(crate) struct Session {
     quarantine: Arc<Quarantine>,
     node: Option<Node>,
     types: Box<[TypeState]>,
-    started: Instant,
+    /// When the client last told of a type for the first time.
+    introduced: Instant,
+    /// The client brought resources from an earlier stream.
+    resumed: bool,
     last_nonce: u64,
     /// Rises by one with each input: what is sent in step n was read from the store in step n.
     step: u64,
@@ -180,7 +192,8 @@ impl Session {
             settings,
             quarantine,
             node: None,
-            started: now,
+            introduced: now,
+            resumed: false,
             last_nonce: 0,
             step: 0,
             names: 0,
@@ -194,26 +207,38 @@ impl Session {
         }
     }
 
-    /// Tells of what this client may use although it never acknowledged it, from an earlier stream: it will not tell.
-    pub(crate) fn haunt(&mut self, ghosts: Ghosts) {
-        for resource in ghosts.0 {
+    /// Tells what the client's last stream left open.
+    pub(crate) fn recall(&mut self, unsure: Unsure) {
+        for resource in unsure.resources {
             if let Some(of) = self.table.index_of(resource.type_url()) {
                 self.types[of.slot()]
                     .ghosts
                     .insert(resource.name().clone(), resource);
             }
         }
+        for of in self.table.indices() {
+            self.types[of.slot()].unsure = unsure.types & (1 << of.slot()) != 0;
+        }
     }
 
-    /// What [`Session::haunt`] of the client's next stream should be told.
-    pub(crate) fn ghosts(&self) -> Ghosts {
-        Ghosts(
-            self.types
+    /// What this stream leaves open, for [`Session::recall`] of the client's next.
+    pub(crate) fn unsure(&self) -> Unsure {
+        let mut unsure = Unsure::default();
+        for of in self.table.indices() {
+            let state = &self.types[of.slot()];
+            let flight = state
+                .in_flight
                 .iter()
-                .flat_map(|state| state.ghosts.values())
-                .cloned()
-                .collect(),
-        )
+                .flat_map(|flight| flight.fresh.iter());
+            let before = unsure.resources.len();
+            unsure
+                .resources
+                .extend(state.ghosts.values().chain(flight).cloned());
+            if state.in_flight.is_some() || unsure.resources.len() > before {
+                unsure.types |= 1 << of.slot();
+            }
+        }
+        unsure
     }
 
     /// Takes one request. An error ends the stream.

@@ -174,7 +174,7 @@ fn histories_meet_every_finding_and_every_kind_of_node() {
     let mut codes: BTreeSet<String> = BTreeSet::new();
     let mut kinds = BTreeSet::new();
     let mut shapes = BTreeSet::new();
-    for _ in 0..400 {
+    for _ in 0..800 {
         let batches = history().new_tree(&mut runner).unwrap().current();
         let mut world = World::empty();
         for batch in &batches {
@@ -219,7 +219,7 @@ fn histories_meet_every_finding_and_every_kind_of_node() {
         codes.iter().map(String::as_str).collect::<Vec<_>>(),
         expected_codes
     );
-    assert_eq!(kinds.len(), 14, "{kinds:?}");
+    assert_eq!(kinds.len(), 16, "{kinds:?}");
     let expected_shapes = [
         "dns",
         "gateway route",

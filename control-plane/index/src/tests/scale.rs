@@ -65,6 +65,7 @@ fn an_edit_computes_its_dependents_and_nothing_else() {
     assert_eq!(delta.views.len(), 3);
     let expected = [
         ("host-routes", 1),
+        ("reach", 1),
         ("router-ports", 1),
         ("service-ports", 1),
         ("view", 3),

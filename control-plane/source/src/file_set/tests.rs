@@ -56,13 +56,15 @@ impl Files {
 }
 
 fn weight(observed: &Observed) -> i64 {
-    match &observed.object {
-        tulle_crds::Object::VirtualRouter(router) => router.spec.routes[0]
-            .http_route
-            .as_ref()
-            .map_or(-1, |route| route.action.weighted_targets[0].weight),
-        _ => 0,
-    }
+    let tulle_crds::Object::VirtualRouter(router) = &observed.object else {
+        return 0;
+    };
+    let route = router
+        .spec
+        .routes
+        .first()
+        .and_then(|route| route.http_route.as_ref());
+    route.map_or(-1, |route| route.action.weighted_targets[0].weight)
 }
 
 const NOTHING: [String; 0] = [];
@@ -290,7 +292,7 @@ fn of_two_declarations_the_first_counts() {
     assert_eq!(files.save("c.yaml", &twice), ["VirtualRouter shop/color 5"]);
     assert_eq!(
         files.problems(),
-        ["c.yaml:13:1: VirtualRouter shop/color: declared twice; c.yaml:2:1 counts (remove one)"]
+        ["c.yaml:14:1: VirtualRouter shop/color: declared twice; c.yaml:2:1 counts (remove one)"]
     );
     assert_eq!(
         files.save("c.yaml", &twice.replace("weight: 5", "weight: x")),

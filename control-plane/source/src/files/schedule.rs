@@ -51,6 +51,11 @@ impl Schedule {
         self.waiting.entry(Arc::clone(file)).or_insert(look);
     }
 
+    /// Whether a file that is gone or empty waits to be looked at again.
+    pub(super) fn is_confirming(&self) -> bool {
+        self.waiting.values().any(|look| look.confirms)
+    }
+
     /// When the next look is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.waiting.values().map(|look| look.due).min()

@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 fn mesh(name: &str, aws_name: &str) -> String {
     format!(
         "apiVersion: appmesh.k8s.aws/v1beta2\nkind: Mesh\nmetadata: {{name: {name}}}\nspec: \
-         {{awsName: {aws_name}}}\n"
+         {{awsName: \"{aws_name}\"}}\n"
     )
 }
 

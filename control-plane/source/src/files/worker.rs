@@ -69,7 +69,7 @@ impl Worker {
         self.scan = self.scan_and_watch();
         let files: Vec<_> = self.scan.files.keys().cloned().collect();
         for file in files {
-            self.apply(&file, &read(&file), seen);
+            self.apply(&file, &read(&file));
         }
         self.batch(seen)
     }
@@ -208,10 +208,10 @@ impl Worker {
     fn scan_and_watch(&mut self) -> Scan {
         let mut folders = BTreeSet::new();
         let scan = scan::scan(&self.named, &mut |folder| {
-            if folders.insert(folder.to_owned()) {
-                if let Some(watch) = &mut self.watch {
-                    watch.add(folder);
-                }
+            if folders.insert(folder.to_owned())
+                && let Some(watch) = &mut self.watch
+            {
+                watch.add(folder);
             }
         });
         if let Some(watch) = &mut self.watch {
@@ -221,6 +221,7 @@ impl Worker {
     }
 
     fn look(&mut self, file: &Arc<Path>, look: Look) {
+        self.saw(look.seen);
         let reading = if self.scan.files.contains_key(file) {
             read(file)
         } else if self.is_under_unreadable(file) {
@@ -232,8 +233,12 @@ impl Worker {
         if in_doubt && !look.confirms {
             self.schedule.confirm(file, look.seen, Instant::now());
         } else {
-            self.apply(file, &reading, look.seen);
+            self.apply(file, &reading);
         }
+    }
+
+    fn saw(&mut self, seen: Instant) {
+        self.seen = Some(self.seen.map_or(seen, |known| known.min(seen)));
     }
 
     fn is_under_unreadable(&self, file: &Path) -> bool {
@@ -243,8 +248,7 @@ impl Worker {
             .any(|(folder, _)| file.starts_with(folder))
     }
 
-    fn apply(&mut self, file: &Path, reading: &Reading, seen: Instant) {
-        self.seen = Some(self.seen.map_or(seen, |known| known.min(seen)));
+    fn apply(&mut self, file: &Path, reading: &Reading) {
         for change in self.set.apply(file, reading.content()) {
             self.changes.insert(change.key.clone(), change);
         }
@@ -264,15 +268,18 @@ impl Worker {
 
     /// What there is to tell; empties it.
     fn batch(&mut self, seen: Instant) -> Batch {
-        let mut problems = self.set.problems();
-        problems.extend(self.own_problems());
-        problems.sort();
-        if *problems != *self.problems {
-            self.problems = problems.into();
-        }
-        let passed_over = self.set.passed_over();
-        if passed_over != *self.passed_over {
-            self.passed_over = Arc::new(passed_over);
+        // A file that is being moved is in two places for a moment: that is no problem to tell.
+        if !self.schedule.is_confirming() {
+            let mut problems = self.set.problems();
+            problems.extend(self.own_problems());
+            problems.sort();
+            if *problems != *self.problems {
+                self.problems = problems.into();
+            }
+            let passed_over = self.set.passed_over();
+            if passed_over != *self.passed_over {
+                self.passed_over = Arc::new(passed_over);
+            }
         }
         self.seen = None;
         Batch {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::thread;
 
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{
     DuplicateKeyPolicy, Error, Localizer, Location, MessageFormatter, Options, UserMessageFormatter,
 };
@@ -124,42 +125,43 @@ fn explain(error: &Error, lines_before: u32) -> ParseError {
     while let Error::AliasError { error: inner, .. } = error {
         error = inner;
     }
-    let too_much = |what: &str| (format!("{what}: the document is refused"), None);
     let (message, help) = match error {
-        Error::Budget { .. } if is_depth(error) => {
-            too_much(&format!("nested more than {MAX_DEPTH} levels deep"))
-        }
-        Error::Budget { .. } => too_much("more values or aliases than a manifest can need"),
+        Error::Budget {
+            breach: BudgetBreach::Depth { .. },
+            ..
+        } => (too_deep(), None),
+        Error::Budget { .. } => (
+            "more values or aliases than a manifest can need: the document is refused".to_owned(),
+            None,
+        ),
         Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. }
-        | Error::AliasReplayCounterOverflow { .. } => too_much("aliases that unfold to too much"),
+        | Error::AliasReplayCounterOverflow { .. } => (
+            "aliases that unfold to too much: the document is refused".to_owned(),
+            None,
+        ),
         Error::RecursiveReferencesRequireWeakTypes { .. } => {
             ("an alias inside of what it stands for".to_owned(), None)
         }
         other => {
-            let message = UserMessageFormatter
-                .with_localizer(&Bare)
-                .format_message(other)
-                .into_owned();
-            let help = message
-                .contains("tabs disallowed")
-                .then(|| "indent with spaces".to_owned());
-            (format!("not valid YAML: {message}"), help)
+            let formatter = UserMessageFormatter.with_localizer(&Bare);
+            let message = formatter.format_message(other);
+            // The scanner, which reads ahead, has a limit of its own.
+            if message.contains("recursion limit exceeded") {
+                (too_deep(), None)
+            } else {
+                let tabs = message.contains("tabs disallowed");
+                let help = tabs.then(|| "indent with spaces".to_owned());
+                (format!("not valid YAML: {message}"), help)
+            }
         }
     };
     ParseError { at, message, help }
 }
 
-fn is_depth(error: &Error) -> bool {
-    use serde_saphyr::budget::BudgetBreach;
-    matches!(
-        error,
-        Error::Budget {
-            breach: BudgetBreach::Depth { .. },
-            ..
-        }
-    )
+fn too_deep() -> String {
+    format!("nested more than {MAX_DEPTH} levels deep: the document is refused")
 }
 
 /// Messages without the position, which a problem has in its place.

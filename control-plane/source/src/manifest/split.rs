@@ -25,7 +25,8 @@ pub(super) fn yaml(text: &str) -> Vec<Chunk<'_>> {
         let begin = is_marker(line, "---");
         let end = is_marker(line, "...");
         // A directive belongs to the document that follows it.
-        if (begin && !(has_directive && !has_content)) || end {
+        let follows_directive = has_directive && !has_content;
+        if end || (begin && !follows_directive) {
             if has_content {
                 chunks.push(Chunk {
                     text: &text[start..offset],

@@ -40,7 +40,7 @@ fn several_documents_and_their_places() {
         .iter()
         .map(|declared| declared.observed.as_ref().unwrap().place.to_string())
         .collect();
-    assert_eq!(places, ["m.yaml:3:1", "m.yaml:9:1"]);
+    assert_eq!(places, ["m.yaml:3:1", "m.yaml:10:1"]);
 }
 
 #[test]

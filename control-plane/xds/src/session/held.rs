@@ -32,10 +32,6 @@ impl Held {
         self.position(name).ok().map(|at| &self.known[at])
     }
 
-    pub(crate) fn is_foreign(&self, name: &str) -> bool {
-        self.foreign.contains_key(name)
-    }
-
     pub(crate) fn foreign(&self) -> &BTreeMap<Arc<str>, Arc<str>> {
         &self.foreign
     }

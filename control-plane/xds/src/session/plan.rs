@@ -359,9 +359,11 @@ impl Session {
             self.limit(&mut load.sends);
         }
         if self.variant == Variant::Sotw && !whole {
-            // absence says nothing here: the client finds out by itself
+            // absence says nothing here: the client keeps what it has, and uses what that requires, until it gives the
+            // name up by itself
+            let state = &mut self.types[of.slot()];
             for name in load.gone.drain(..).chain(load.absent.drain(..)) {
-                self.drop_silently(of, &name, now);
+                state.pending.remove(&name);
             }
             self.types[of.slot()].owed = false;
             if load.sends.is_empty() {
@@ -484,15 +486,6 @@ impl Session {
             set.remove(name);
         }
         set.into_values().collect()
-    }
-
-    fn drop_silently(&mut self, of: TypeIndex, name: &Arc<str>, now: Instant) {
-        let state = &mut self.types[of.slot()];
-        state.pending.remove(name);
-        let gone = [state.held.forget(name), state.ghosts.remove(name)];
-        for resource in gone.into_iter().flatten() {
-            self.release(&resource, None, now);
-        }
     }
 
     /// Tells when the client has acknowledged all it wants of a batch.

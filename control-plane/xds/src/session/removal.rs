@@ -75,13 +75,11 @@ impl Session {
             return Removal::Used;
         }
         let released = self.released.get(&(of, name.clone())).copied();
-        // what a client brought from an earlier stream may have lost its last user just before this one began
-        let foreign = self.types[of.slot()]
-            .held
-            .is_foreign(name)
-            .then_some(self.started);
+        // what a client brought from an earlier stream may have lost its last user just before this one began, or have
+        // one that the client has yet to tell of
+        let introduced = self.resumed.then_some(self.introduced);
         match released
-            .max(foreign)
+            .max(introduced)
             .map(|since| since + self.settings.linger)
         {
             Some(at) if at > now => Removal::At(at),

@@ -174,11 +174,21 @@ impl Session {
         self.count(of, names)?;
         let state = &mut self.types[of.slot()];
         if first {
+            self.introduced = now;
+            self.resumed |= !initial.is_empty();
             if initial.len() > self.settings.max_names {
                 return Err(Violation::TooManyNames);
             }
             for (name, version) in initial {
                 if state.subscription.covers(&name) {
+                    // what it tells of it took cleanly
+                    if state
+                        .ghosts
+                        .get(&*name)
+                        .is_some_and(|ghost| **ghost.version() == *version)
+                    {
+                        state.ghosts.remove(&*name);
+                    }
                     state.held.claim(contents.intern(of, &name), version.into());
                 }
             }
@@ -220,7 +230,8 @@ impl Session {
             .set(collection, names, |name| contents.intern(of, name));
         self.count(of, before)?;
         let state = &mut self.types[of.slot()];
-        if first && asked.wildcard_gained && asked.named.is_empty() && !version_info.is_empty() {
+        let claims = first && !state.unsure && !version_info.is_empty();
+        if claims && asked.wildcard_gained && asked.named.is_empty() {
             state.claimed = Some(version_info.into());
         }
         for name in &asked.named {

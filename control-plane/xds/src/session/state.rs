@@ -16,7 +16,8 @@ pub(crate) struct TypeState {
     pub(crate) asked: bool,
     /// What the client has accepted.
     pub(crate) held: Held,
-    /// What the client may have put to use although it never acknowledged it: the good part of a response it rejected.
+    /// What the client may have put to use although it never acknowledged it: the good part of a response it rejected,
+    /// or what was under way when its last stream ended.
     pub(crate) ghosts: BTreeMap<Arc<str>, Arc<Resource>>,
     /// Names to look at. The value tells what is known of the reason.
     pub(crate) pending: BTreeMap<Arc<str>, Pending>,
@@ -24,6 +25,8 @@ pub(crate) struct TypeState {
     pub(crate) owed: bool,
     /// The `version_info` a state-of-the-world client brought from an earlier stream.
     pub(crate) claimed: Option<Box<str>>,
+    /// The client's last stream ended with something open, so that its claims may be less than the truth.
+    pub(crate) unsure: bool,
     pub(crate) in_flight: Option<InFlight>,
     /// Nonce of the newest response, acknowledged or not.
     pub(crate) newest: u64,

@@ -32,14 +32,14 @@ pub(super) enum Decoded {
 /// Batches of events. The first is large, so that most histories begin with a mesh that works.
 pub(super) fn history() -> impl Strategy<Value = Vec<Vec<Event>>> {
     let event = || {
-        (0..40_u8, 0..6_u8, 0..5_u8, any::<u64>()).prop_map(|(kind, which, gone, bits)| Event {
+        (0..52_u8, 0..6_u8, 0..5_u8, any::<u64>()).prop_map(|(kind, which, gone, bits)| Event {
             kind,
             which,
             gone: gone == 4,
             bits,
         })
     };
-    (vec(event(), 1..80), vec(vec(event(), 1..4), 1..8)).prop_map(|(first, mut rest)| {
+    (vec(event(), 1..120), vec(vec(event(), 1..4), 1..8)).prop_map(|(first, mut rest)| {
         rest.insert(0, first);
         rest
     })
@@ -76,6 +76,11 @@ impl Bits {
     }
 }
 
+/// The kind of event by which another object declares the same workload.
+const RIVAL: u8 = 49;
+/// The kind of event by which another realm declares a workload of the same name.
+const FOREIGN: u8 = 50;
+
 const NAMESPACES: [&str; 2] = ["a", "b"];
 const PORTS: [u16; 3] = [80, 81, 90];
 const PROTOCOLS: [Protocol; 4] = [
@@ -91,7 +96,7 @@ impl Event {
         let mut bits = Bits(self.bits);
         let namespace = NAMESPACES[usize::from(self.which) % 2];
         let text = format!("{namespace}/x{}", self.which / 2);
-        let fragment = match self.kind {
+        let mut fragment = match self.kind {
             0..=1 => Fragment::Mesh(a_mesh(["m", "n"][usize::from(self.which) % 2], &mut bits)),
             2 => {
                 let pairs: &[&[(&str, &str)]] =
@@ -105,14 +110,17 @@ impl Event {
             24..=27 => Fragment::GatewayRoute(a_gateway_route(&text, &mut bits)),
             28..=29 => Fragment::BackendGroup(a_group(&text, &mut bits)),
             30..=32 => Fragment::KubeService(a_kube_service(&text, &mut bits)),
-            33..=34 => Fragment::EndpointSlice(a_slice(&text, &mut bits)),
-            35..=37 => Fragment::Pod(a_pod(&text, &mut bits)),
-            38 => return Decoded::Settings(some_settings(&mut bits)),
+            33..=40 => Fragment::EndpointSlice(a_slice(&text, &mut bits)),
+            41..=47 => Fragment::Pod(a_pod(&text, &mut bits)),
+            48 => return Decoded::Settings(some_settings(&mut bits)),
             _ => Fragment::Workload(a_workload(&text, &mut bits)),
         };
+        if let (FOREIGN, Fragment::Workload(workload)) = (self.kind, &mut fragment) {
+            workload.name.realm = "another".into();
+            workload.object.group = "another.example".into();
+        }
         let mut object = object_of(&fragment);
-        if self.kind == 39 {
-            // The same member from another object.
+        if self.kind == RIVAL {
             object.group = "other.example".into();
         }
         let findings = match bits.one_in(8) {
@@ -140,8 +148,10 @@ fn namespace_of(text: &str, pairs: &[(&str, &str)]) -> Namespace {
 fn some_settings(bits: &mut Bits) -> Settings {
     Settings {
         implicit_retry: bits.one_in(2),
-        plain_dns: bits.one_in(3),
-        cluster_domain: bits.of(&["cluster.local", "other.domain"]).to_owned(),
+        plain_dns: bits.one_in(4),
+        cluster_domain: bits
+            .of(&["cluster.local", "cluster.local", "other.domain"])
+            .to_owned(),
         ..Settings::default()
     }
 }
@@ -218,11 +228,11 @@ fn a_workload(text: &str, bits: &mut Bits) -> Workload {
         workload.alias = an_alias(&a_name(bits)).into();
     }
     workload.mesh = a_mesh_name(bits);
-    workload.discovery = match bits.below(4) {
+    workload.discovery = match bits.below(6) {
         0 => None,
-        1 => Some(registry()),
-        2 => Some(dns("out.example.com")),
-        _ => Some(dns(&format!("{}.svc.cluster.local", a_host(text)))),
+        1..=2 => Some(registry()),
+        3 => Some(dns("out.example.com")),
+        _ => Some(dns(&format!("{}.svc.cluster.local", a_host(&a_name(bits))))),
     };
     workload.backends = bits.some(3, |bits| Backend {
         service: a_reference(bits, a_host),

@@ -94,7 +94,9 @@ fn a_mounted_config_map_is_read_and_watched_through_its_links() {
     symlink("..data/front.yaml", root.join("front.yaml")).unwrap();
 
     let mut watched = Vec::new();
-    let scan = scan(&[root.clone()], &mut |path| watched.push(path.to_owned()));
+    let scan = scan(std::slice::from_ref(&root), &mut |path| {
+        watched.push(path.to_owned())
+    });
     assert_eq!(names(&scan, &root), ["front.yaml"]);
     let real = root.join("..2026_01_01/front.yaml");
     assert_eq!(scan.by_real_path.keys().collect::<Vec<_>>(), [&real]);

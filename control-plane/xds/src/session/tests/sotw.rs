@@ -1,6 +1,7 @@
 //! What only state of the world has.
 
 use super::bench::*;
+use super::order::start;
 
 fn bench(resources: Vec<Resource>) -> Bench {
     Bench::with(Variant::Sotw, resources)
@@ -52,8 +53,20 @@ fn s1_others_carry_only_what_changed_and_absence_means_nothing() {
         // there is no way to say that it is gone
         assert_eq!(bench.remove(&[(url, "a")]), SILENCE);
         assert_eq!(bench.wait(secs(10)), SILENCE);
-        assert_eq!(bench.put(vec![res(url, "a", "1")]), [format!("{url} a@1")]);
+        // so the client has it still when it comes back
+        assert_eq!(bench.put(vec![res(url, "a", "1")]), SILENCE);
+        assert_eq!(bench.put(vec![res(url, "a", "2")]), [format!("{url} a@2")]);
     }
+}
+
+#[test]
+fn s1_a_route_that_is_gone_keeps_its_clusters_until_it_is_given_up() {
+    let mut bench = bench(vec![res(CDS, "a", "1"), route("r", "1", &["a"])]);
+    start(&mut bench, &[], &["r"]);
+    assert_eq!(bench.remove(&[(RDS, "r"), (CDS, "a")]), SILENCE);
+    assert_eq!(bench.wait(secs(60)), SILENCE);
+    bench.unask(RDS, &["r"]);
+    assert_eq!(bench.wait(secs(2)), ["Cluster"]);
 }
 
 #[test]
