@@ -79,6 +79,7 @@ pub(crate) fn root_schema(kind: Kind) -> Option<JSONSchemaProps> {
 /// Turns what the derive makes into what App Mesh's own controller installs: no field has a
 /// default or takes null, no kind requires `spec`, the root keeps fields that it does not know.
 fn as_upstream(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    crd.spec.names.list_kind = Some(format!("{}List", crd.spec.names.kind));
     for version in &mut crd.spec.versions {
         if let Some(root) = version
             .schema

@@ -7,8 +7,8 @@
 //! of their own, findings, and a [`Delta`] that names what differs. Must never: encode, know Envoy, wait,
 //! read a clock, or depend on the order in which objects arrive.
 //!
-//! How: values are computed in fixed stages ([`key::Node`]); while one is computed, everything it looks
-//! up goes through [`reader::Reader`], which registers it as a dependency, misses included. A change makes
+//! How: values are computed in fixed stages (`key::Node`); while one is computed, everything it looks
+//! up goes through `reader::Reader`, which registers it as a dependency, misses included. A change makes
 //! dirty what looked it up; what comes out equal stops there. [`build_all`] is the same without a past, and
 //! the tests hold the two against each other.
 

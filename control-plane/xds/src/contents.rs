@@ -22,8 +22,10 @@ pub(crate) struct Contents {
     filled: bool,
     batch: u64,
     types: Box<[BTreeMap<Arc<str>, Arc<Resource>>]>,
-    /// For each type, the types that its resources were ever seen to require, as a bit mask.
+    /// For each type, the types that its resources may require, or were ever seen to, as a bit mask.
     requires: Box<[u32]>,
+    /// Types that there ever were resources of, as a bit mask.
+    known: u32,
 }
 
 /// Names that may have changed since a stream last looked; latest wins, so it is a set and not a queue.
@@ -41,11 +43,12 @@ impl Contents {
     pub(crate) fn new(table: TypeTable) -> Self {
         let len = table.len();
         Self {
+            requires: table.indices().map(|of| table.may_require(of)).collect(),
             table,
             filled: false,
+            known: 0,
             batch: 0,
             types: (0..len).map(|_| BTreeMap::new()).collect(),
-            requires: vec![0; len].into(),
         }
     }
 
@@ -67,7 +70,12 @@ impl Contents {
         self.types[of.slot()].values()
     }
 
-    /// Whether resources of type `user` are known to require resources of type `of`.
+    /// Whether there ever were resources of a type.
+    pub(crate) fn knows(&self, of: TypeIndex) -> bool {
+        self.known & (1 << of.slot()) != 0
+    }
+
+    /// Whether resources of type `user` may require resources of type `of`.
     pub(crate) fn may_require(&self, user: TypeIndex, of: TypeIndex) -> bool {
         self.requires[user.slot()] & (1 << of.slot()) != 0
     }
@@ -144,6 +152,7 @@ impl Contents {
                 self.requires[of.slot()] |= 1 << required.slot();
             }
         }
+        self.known |= 1 << of.slot();
         // one allocation of the name for the key, the resource and whoever asks by name
         let name = resource.name().clone();
         stored.insert(name.clone(), resource);

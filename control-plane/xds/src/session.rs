@@ -127,6 +127,7 @@ pub(crate) struct Output {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Unsure {
     resources: Vec<Arc<Resource>>,
+    removed: Vec<(TypeIndex, Arc<str>)>,
     /// Types with anything open, as a bit mask.
     types: u32,
 }
@@ -137,7 +138,7 @@ impl Unsure {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.resources.len()
+        self.resources.len() + self.removed.len()
     }
 }
 
@@ -216,6 +217,9 @@ impl Session {
                     .insert(resource.name().clone(), resource);
             }
         }
+        for (of, name) in unsure.removed {
+            self.types[of.slot()].force(name, true);
+        }
         for of in self.table.indices() {
             self.types[of.slot()].unsure = unsure.types & (1 << of.slot()) != 0;
         }
@@ -234,6 +238,13 @@ impl Session {
             unsure
                 .resources
                 .extend(state.ghosts.values().chain(flight).cloned());
+            let removed = state
+                .in_flight
+                .iter()
+                .flat_map(|flight| flight.removed.iter());
+            unsure
+                .removed
+                .extend(removed.map(|name| (of, name.clone())));
             if state.in_flight.is_some() || unsure.resources.len() > before {
                 unsure.types |= 1 << of.slot();
             }

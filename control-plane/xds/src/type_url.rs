@@ -75,6 +75,9 @@ pub struct TypeSpec {
     pub url: TypeUrl,
     /// How it is asked for.
     pub collection: Collection,
+    /// Types that its resources may require: what a client brings of this type from an earlier stream, in versions that
+    /// nobody remembers, may use any of theirs. Types that they are seen to require count all the same.
+    pub may_require: &'static [TypeUrl],
 }
 
 impl TypeSpec {
@@ -83,6 +86,7 @@ impl TypeSpec {
         Self {
             url,
             collection: Collection::Whole,
+            may_require: &[],
         }
     }
 
@@ -91,6 +95,16 @@ impl TypeSpec {
         Self {
             url,
             collection: Collection::Named,
+            may_require: &[],
+        }
+    }
+
+    /// The same, with the types that it may require.
+    #[must_use]
+    pub const fn requiring(self, types: &'static [TypeUrl]) -> Self {
+        Self {
+            may_require: types,
+            ..self
         }
     }
 }
@@ -129,12 +143,12 @@ impl TypeTable {
     /// Envoy's order: clusters, endpoints, secrets, listeners, routes, virtual hosts.
     pub fn envoy() -> Self {
         Self::new([
-            TypeSpec::whole(TypeUrl::CDS),
+            TypeSpec::whole(TypeUrl::CDS).requiring(&[TypeUrl::EDS, TypeUrl::SDS]),
             TypeSpec::named(TypeUrl::EDS),
             TypeSpec::named(TypeUrl::SDS),
-            TypeSpec::whole(TypeUrl::LDS),
-            TypeSpec::named(TypeUrl::RDS),
-            TypeSpec::whole(TypeUrl::VHDS),
+            TypeSpec::whole(TypeUrl::LDS).requiring(&[TypeUrl::CDS, TypeUrl::SDS, TypeUrl::RDS]),
+            TypeSpec::named(TypeUrl::RDS).requiring(&[TypeUrl::CDS]),
+            TypeSpec::whole(TypeUrl::VHDS).requiring(&[TypeUrl::CDS]),
         ])
     }
 
@@ -158,6 +172,14 @@ impl TypeTable {
 
     pub(crate) fn url(&self, index: TypeIndex) -> TypeUrl {
         self.0[index.slot()].url
+    }
+
+    /// The types that resources of a type may require, as a bit mask.
+    pub(crate) fn may_require(&self, index: TypeIndex) -> u32 {
+        let required = self.0[index.slot()].may_require.iter();
+        required
+            .filter_map(|url| self.index_of(*url))
+            .fold(0, |mask, required| mask | 1 << required.slot())
     }
 
     pub(crate) fn collection(&self, index: TypeIndex) -> Collection {

@@ -442,3 +442,20 @@ fn reading_once_needs_no_watch() {
     let batch = FileSource::read_once(&[folder.path().to_owned()]).unwrap();
     assert_eq!((batch.changes.len(), batch.problems.len()), (1, 1));
 }
+
+#[test]
+fn corpus_probe() {
+    let Some(root) = std::env::var_os("CORPUS") else { return };
+    let mut kinds = std::collections::BTreeMap::<String, usize>::new();
+    for file in fs::read_dir(root).unwrap() {
+        let path = file.unwrap().path();
+        let batch = FileSource::read_once(&[path.clone()]).unwrap();
+        for change in &batch.changes {
+            *kinds.entry(change.key.kind.to_string()).or_default() += 1;
+            let o = change.object.as_ref().unwrap();
+            for u in &o.unknown_fields { println!("UNKNOWN {} {} {u}", o.place, change.key); }
+        }
+        for p in batch.problems.iter() { println!("{} {p}", p.severity); }
+    }
+    println!("{kinds:?}");
+}

@@ -104,7 +104,11 @@ impl Session {
         }
         let only_removals = flight.fresh.is_empty();
         for name in &flight.removed {
-            state.pending.entry(name.clone()).or_default().answer = true;
+            // it was taken away, most likely: nothing may count on it, and what is there again must come again
+            if let Some(old) = state.held.forget(name) {
+                state.ghosts.insert(name.clone(), old);
+            }
+            state.force(name.clone(), true);
         }
         let blamed = if culprits.is_empty() {
             flight

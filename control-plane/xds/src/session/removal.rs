@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Session;
 use crate::contents::Contents;
 use crate::resource::Resource;
 use crate::type_url::TypeIndex;
+
+/// A client that is back asks for all its types at once: what it has not asked for by then it does not use.
+const INTRODUCTION: Duration = Duration::from_secs(5);
 
 /// When a removal may be sent.
 pub(crate) enum Removal {
@@ -23,6 +26,8 @@ pub(crate) struct Users {
     names: BTreeSet<Arc<str>>,
     /// The client holds something unknown that may use any of them.
     unknown: bool,
+    /// The client has not asked yet for a type that may use them.
+    untold: bool,
 }
 
 impl Session {
@@ -30,7 +35,7 @@ impl Session {
     pub(super) fn users(&self, of: TypeIndex, contents: &Contents) -> Users {
         let url = self.table.url(of);
         let mut names = BTreeSet::new();
-        let mut unknown = false;
+        let (mut unknown, mut untold) = (false, false);
         for user in self.table.indices() {
             let state = &self.types[user.slot()];
             let flight = state
@@ -52,6 +57,7 @@ impl Session {
                     names.insert(name.clone());
                 }
             }
+            untold |= !state.asked && contents.knows(user) && contents.may_require(user, of);
             // what is itself gone does not keep its like alive, or two would keep each other for ever
             unknown |= contents.may_require(user, of)
                 && state
@@ -60,7 +66,11 @@ impl Session {
                     .keys()
                     .any(|name| user != of || contents.get(user, name).is_some());
         }
-        Users { names, unknown }
+        Users {
+            names,
+            unknown,
+            untold,
+        }
     }
 
     /// When `name` of type `of`, which is gone, may be taken from the client.
@@ -78,6 +88,12 @@ impl Session {
         // what a client brought from an earlier stream may have lost its last user just before this one began, or have
         // one that the client has yet to tell of
         let introduced = self.resumed.then_some(self.introduced);
+        if self.resumed && users.untold {
+            let until = self.introduced + INTRODUCTION.max(self.settings.linger);
+            if until > now {
+                return Removal::At(until);
+            }
+        }
         match released
             .max(introduced)
             .map(|since| since + self.settings.linger)
