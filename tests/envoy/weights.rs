@@ -16,7 +16,17 @@ pub(crate) struct Split {
 
 /// The router's file with the given weights.
 pub(crate) fn weights(blue: u32, green: u32) -> String {
-    let action = targets(&[("blue", blue), ("green", green)]);
+    split(&[("blue", blue), ("green", green)])
+}
+
+/// The same with only the targets that have a weight, so that clusters come and go.
+fn only_weighted(blue: u32, green: u32) -> String {
+    let all = [("blue", blue), ("green", green)];
+    split(&all.into_iter().filter(|(_, weight)| *weight > 0).collect::<Vec<_>>())
+}
+
+fn split(all: &[(&str, u32)]) -> String {
+    let action = targets(all);
     router("color", 80, "http", &format!("  - {{name: split, httpRoute: {{match: {{prefix: /}}, action: {{{action}}}}}}}\n"))
 }
 
@@ -90,14 +100,14 @@ fn two_hundred_changes_in_a_minute_lose_nothing() {
     let outcome = split.under_load(62.0, 300, |bed| {
         let start = Instant::now();
         for n in 0..200_u32 {
-            // New shares each time; every fourth takes one side away altogether.
+            // New shares each time; every other takes one side's cluster away altogether.
             let blue = match n % 4 {
                 0 => 100,
                 1 => 10 + n % 80,
                 2 => 0,
                 _ => 50,
             };
-            bed.save("router.yaml", &weights(blue, 100 - blue));
+            bed.save("router.yaml", &only_weighted(blue, 100 - blue));
             let next = start + Duration::from_millis(300) * (n + 1);
             std::thread::sleep(next.saturating_duration_since(Instant::now()));
         }
@@ -113,4 +123,45 @@ fn two_hundred_changes_in_a_minute_lose_nothing() {
         "200 weight changes, {} requests, 0 lost, p99 {} us; save to last ACK: median {} ms, p99 {} ms",
         outcome.requests, outcome.p99_us, changes["medianMillis"], changes["p99Millis"]
     );
+}
+
+/// A TCP router between the two.
+fn tcp_weights(all: &[(&str, u32)]) -> String {
+    let action = targets(all);
+    router("db", 5432, "tcp", &format!("  - {{name: split, tcpRoute: {{action: {{{action}}}}}}}\n"))
+}
+
+#[test]
+fn no_new_tcp_connection_fails_while_targets_come_and_go() {
+    let mut bed = Bed::new();
+    let client = bed.network.host();
+    let mut text = mesh("DROP_ALL") + &node("client", &[], &["db"]);
+    for name in ["blue", "green"] {
+        let host = bed.network.host();
+        text += &node(name, &[(5432, "tcp")], &[]);
+        text += &kube_service(name, &[(5432, 5432)], host.address);
+        bed.application(&host, name, &["--tcp", "0.0.0.0:5432"]);
+    }
+    text += &service("db", "db.shop.svc.cluster.local", "virtualRouter", "db");
+    bed.save("mesh.yaml", &text);
+    bed.save("router.yaml", &tcp_weights(&[("blue", 1)]));
+    bed.serve();
+    bed.sidecar(&client, "virtualnode/shop/client", &[]);
+    let mut command = client.command(programs::sample());
+    command.args(["tcp", "--to", "10.96.0.1:5432", "--count", "800", "--pause-ms", "20"]);
+    let connections = std::thread::spawn(move || output(&mut command, b""));
+    for n in 0..40 {
+        let all: &[(&str, u32)] = match n % 3 {
+            0 => &[("green", 1)],
+            1 => &[("blue", 1), ("green", 1)],
+            _ => &[("blue", 1)],
+        };
+        bed.save("router.yaml", &tcp_weights(all));
+        std::thread::sleep(Duration::from_millis(400));
+    }
+    let printed = connections.join().expect("the client ends");
+    let outcome: tulle_tests::sample::tcp::Outcome = serde_json::from_slice(&printed).expect("JSON");
+    assert_eq!(outcome.lost, 0, "{outcome:?}");
+    assert_eq!(outcome.answers.len(), 2, "{outcome:?}");
+    bed.assert_content();
 }

@@ -5,8 +5,12 @@
 
 mod re2;
 
+pub use re2::RE2_PROGRAM_SIZE;
+
+use crate::compose::{ComposedRoute, PathCondition, PathHeader, Rewrite};
 use tulle_model::linked::{GatewayRoute, Route};
 use tulle_model::matching::{HostMatch, HttpMatch, PathMatch, PathRewrite, ValueMatch};
+use tulle_model::{Finding, ObjectId, Severity};
 
 /// Longest name of a query parameter, in bytes.
 const LONGEST_QUERY_NAME: usize = 1024;
@@ -26,6 +30,13 @@ impl Refusal {
             what: what.into(),
             why: why.into(),
         }
+    }
+
+    /// The finding on the object whose `part`, a route or a host, is left out.
+    pub(crate) fn finding(&self, object: &ObjectId, part: &str) -> Finding {
+        let Self { what, why } = self;
+        let message = format!("{part} is left out: Envoy refuses its {what}: {why}");
+        Finding::new(Severity::Error, "refused-by-envoy", object, "", message)
     }
 }
 
@@ -50,6 +61,22 @@ pub(crate) fn gateway_route(route: &GatewayRoute) -> Result<(), Refusal> {
         .host_rewrite
         .as_deref()
         .map_or(Ok(()), |name| text("host rewrite", name))
+}
+
+/// A route composed of a gateway's and a service's, both accepted: what composing made of them.
+pub(crate) fn composed(route: &ComposedRoute) -> Result<(), Refusal> {
+    if let PathCondition::Regex(pattern) = &route.path {
+        regex("path regex", pattern)?;
+    }
+    for header in &route.path_headers {
+        if let PathHeader::Regex(pattern) = header {
+            regex("path regex", pattern)?;
+        }
+    }
+    match &route.rewrite {
+        Rewrite::Regex { pattern, .. } => regex("path rewrite", pattern),
+        Rewrite::Keep | Rewrite::Prefix(_) => Ok(()),
+    }
 }
 
 /// A host that is to be a virtual host's name and domain.

@@ -1,9 +1,9 @@
 //! What a view's owner asked for and cannot have in this form.
 
 use tulle_model::linked::{GatewayRoute, OutboundPort, ProxyView, Role, Route};
-use tulle_model::{Capture, Finding, ObjectId, Severity};
+use tulle_model::{Capture, Finding, Severity};
 
-use crate::accepted::{self, Refusal};
+use crate::accepted;
 use crate::listener::tcp_chains;
 use crate::route::compose_accepted;
 
@@ -31,7 +31,7 @@ pub fn findings(view: &ProxyView, capture: Capture) -> Vec<Finding> {
 fn outbound(port: &OutboundPort, capture: Capture, findings: &mut Vec<Finding>) {
     for service in port.http.iter().map(|service| &service.routes) {
         if let Err(refusal) = accepted::host(&service.host) {
-            findings.push(refused(&service.object, None, &refusal));
+            findings.push(refusal.finding(&service.object, &service.host));
         }
         routes(&service.routes, findings);
     }
@@ -59,14 +59,14 @@ fn outbound(port: &OutboundPort, capture: Capture, findings: &mut Vec<Finding>) 
 fn routes(routes: &[Route], findings: &mut Vec<Finding>) {
     for route in routes {
         if let Err(refusal) = accepted::route(route) {
-            findings.push(refused(&route.origin, Some(&route.name), &refusal));
+            findings.push(refusal.finding(&route.origin, &route.name));
         }
     }
 }
 
 fn gateway_route(route: &GatewayRoute, findings: &mut Vec<Finding>) {
     if let Err(refusal) = accepted::gateway_route(route) {
-        findings.push(refused(&route.object, None, &refusal));
+        findings.push(refusal.finding(&route.object, &route.name));
     }
     if let Some(service) = &route.service {
         routes(&service.routes, findings);
@@ -74,15 +74,6 @@ fn gateway_route(route: &GatewayRoute, findings: &mut Vec<Finding>) {
     if let Some(composed) = compose_accepted(route) {
         findings.extend(composed.findings);
     }
-}
-
-fn refused(object: &ObjectId, route: Option<&str>, refusal: &Refusal) -> Finding {
-    let Refusal { what, why } = refusal;
-    let message = match route {
-        Some(route) => format!("route {route} is left out: Envoy refuses its {what}: {why}"),
-        None => format!("it is left out: Envoy refuses its {what}: {why}"),
-    };
-    Finding::new(Severity::Error, "refused-by-envoy", object, "", message)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use tulle_proto::protobuf::value::Kind;
 use tulle_proto::protobuf::{Struct, Value};
 use tulle_proto::route::RouteConfiguration;
 
+use crate::accepted::RE2_PROGRAM_SIZE;
 use crate::plan::Compiled;
 use crate::{type_url, wire};
 
@@ -173,15 +174,14 @@ fn runtime() -> LayeredRuntime {
         layers: vec![RuntimeLayer {
             name: "tulle".to_owned(),
             layer_specifier: Some(LayerSpecifier::StaticLayer(Struct {
-                fields: [(RE2_LIMIT.0.to_owned(), number(RE2_LIMIT.1.into()))].into(),
+                fields: [(RE2_LIMIT.to_owned(), number(RE2_PROGRAM_SIZE.into()))].into(),
             })),
         }],
     }
 }
 
-/// Envoy refuses every regular expression of more than 100 instructions, which `[a-z]{3,40}` has, unless
-/// this runtime key says otherwise.
-pub(crate) const RE2_LIMIT: (&str, u32) = ("re2.max_program_size.error_level", 1_000_000);
+/// Envoy refuses every regular expression that is larger than this runtime key says.
+const RE2_LIMIT: &str = "re2.max_program_size.error_level";
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! What a proxy says of itself, read from Envoy's admin interface.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
@@ -10,6 +11,9 @@ use super::http_client::HttpClient;
 /// `(\.update_(rejected|success)|control_plane\.connected_state)$`, as a URL has it.
 const STATS: &str =
     "/stats?filter=(%5C.update_(rejected%7Csuccess)%7Ccontrol_plane%5C.connected_state)$";
+
+const REJECTED: &str = ".update_rejected";
+const SUCCESS: &str = ".update_success";
 
 /// The xDS types that are watched for refusals.
 pub(crate) const TYPES: [&str; 4] = ["cds", "lds", "rds", "eds"];
@@ -23,8 +27,8 @@ pub(crate) struct ProxyState {
     pub(crate) connected: bool,
     /// Updates that it refused, in the order of `TYPES`.
     pub(crate) rejected: [u64; TYPES.len()],
-    /// Updates that it took, of all types.
-    pub(crate) updates: u64,
+    /// Updates that it took, in the order of `TYPES`.
+    pub(crate) updates: [u64; TYPES.len()],
 }
 
 /// Asks the proxy.
@@ -53,21 +57,22 @@ pub(crate) async fn is_live(client: &HttpClient, admin: SocketAddr) -> Result<bo
 }
 
 fn read(stats: &str) -> ProxyState {
+    let lines = || stats.lines().filter_map(|line| line.split_once(": "));
+    // A cluster that is resolved by DNS counts its resolutions as updates, too, but can refuse none.
+    let subscriptions: BTreeSet<&str> = lines()
+        .filter_map(|(name, _)| name.strip_suffix(REJECTED))
+        .collect();
     let mut state = ProxyState::default();
-    for line in stats.lines() {
-        let Some((name, value)) = line.split_once(": ") else {
-            continue;
-        };
+    for (name, value) in lines() {
         let value: u64 = value.trim().parse().unwrap_or_default();
         if name == "control_plane.connected_state" {
             state.connected = value == 1;
-            continue;
-        }
-        let Some(index) = kind(name) else { continue };
-        if name.ends_with(".update_rejected") {
+        } else if let (Some(index), Some(_)) = (kind(name), name.strip_suffix(REJECTED)) {
             state.rejected[index] += value;
-        } else if name.ends_with(".update_success") {
-            state.updates += value;
+        } else if let (Some(index), Some(subscription)) = (kind(name), name.strip_suffix(SUCCESS))
+            && subscriptions.contains(subscription)
+        {
+            state.updates[index] += value;
         }
     }
     state
@@ -99,13 +104,15 @@ mod tests {
             "cluster.cds_egress_demo_blue_tulle-demo_http_18080.update_rejected: 1\n\
              cluster.cds_egress_demo_blue_tulle-demo_http_18080.update_success: 2\n\
              cluster_manager.cds.update_rejected: 3\n\
+             cluster.cds_egress_demo_payments_tulle-demo_http_18090.update_success: 8\n\
              control_plane.connected_state: 1\n\
              http.egress.rds.rds_egress_http_18080.update_rejected: 4\n\
+             listener_manager.lds.update_rejected: 0\n\
              listener_manager.lds.update_success: 5\n\
              sds.token.update_rejected: 9\n",
         );
         assert_eq!(state.rejected, [3, 0, 4, 1]);
-        assert_eq!(state.updates, 7);
+        assert_eq!(state.updates, [0, 5, 0, 2]);
         assert!(state.connected && !state.live);
     }
 }

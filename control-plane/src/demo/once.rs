@@ -241,10 +241,11 @@ impl Tour<'_> {
         let back = began.elapsed();
         self.shares("control plane killed, back", weights, None)
             .await?;
-        let resent = self.updates().await.saturating_sub(before);
+        let after = self.updates().await;
         self.report.note(&format!(
-            "  every proxy is connected again after {:.1} s; updates that they took since: {resent}",
-            back.as_secs_f64()
+            "  every proxy is connected again after {:.1} s; updates that they took since: {}",
+            back.as_secs_f64(),
+            newer(&before, &after)
         ));
         Ok(())
     }
@@ -256,13 +257,11 @@ impl Tour<'_> {
             .all(|(_, state)| state.as_ref().is_ok_and(|state| state.connected))
     }
 
-    async fn updates(&mut self) -> u64 {
-        let proxies = self.stage.proxies().await;
+    async fn updates(&mut self) -> Updates {
+        let proxies = self.stage.proxies().await.into_iter();
         proxies
-            .iter()
-            .filter_map(|(_, state)| state.as_ref().ok())
-            .map(|state| state.updates)
-            .sum()
+            .filter_map(|(name, state)| Some((name, state.ok()?.updates)))
+            .collect()
     }
 
     /// The flaky service, over the whole tour.
@@ -330,5 +329,42 @@ impl Tour<'_> {
             }
         }
         faults
+    }
+}
+
+/// How many updates of each type each proxy has taken.
+type Updates = Vec<(&'static str, [u64; TYPES.len()])>;
+
+/// What was taken between the two, such as `front 1 rds`; `none` if nothing was.
+fn newer(before: &Updates, after: &Updates) -> String {
+    let mut newer = Vec::new();
+    for (name, counts) in after {
+        let earlier = before
+            .iter()
+            .find(|(other, _)| other == name)
+            .map_or([0; TYPES.len()], |(_, counts)| *counts);
+        for ((kind, count), earlier) in TYPES.iter().zip(counts).zip(earlier) {
+            if *count > earlier {
+                newer.push(format!("{name} {} {kind}", count - earlier));
+            }
+        }
+    }
+    if newer.is_empty() {
+        "none".to_owned()
+    } else {
+        newer.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn updates_are_told_by_proxy_and_type() {
+        let before = vec![("front", [1, 1, 1, 1]), ("blue", [1, 1, 1, 1])];
+        assert_eq!(newer(&before, &before), "none");
+        let after = vec![("front", [1, 1, 3, 2]), ("blue", [1, 1, 1, 1])];
+        assert_eq!(newer(&before, &after), "front 2 rds, front 1 eds");
     }
 }

@@ -158,7 +158,7 @@ fn proxy(name: &str, state: &Result<ProxyState, String>) -> Line<'static> {
                 } else {
                     ", no control plane".yellow()
                 },
-                format!(", {} updates", state.updates).dim(),
+                format!(", {} updates", state.updates.iter().sum::<u64>()).dim(),
             ];
             if rejected > 0 {
                 spans.push(format!(", {rejected} refused").red());

@@ -245,7 +245,10 @@ impl Session {
             unsure
                 .removed
                 .extend(removed.map(|name| (of, name.clone())));
-            if state.in_flight.is_some() || unsure.resources.len() > before {
+            if state.in_flight.is_some()
+                || (!state.asked && state.unsure)
+                || unsure.resources.len() > before
+            {
                 unsure.types |= 1 << of.slot();
             }
         }

@@ -13,8 +13,12 @@ use class::{named_class, parse_class};
 const MOST_REPEATS: u32 = 1000;
 /// How deep groups may nest here; nobody's do.
 const DEEPEST: usize = 1000;
-/// Instructions of a compiled expression, at which RE2's memory for them ends.
-const MOST_INSTRUCTIONS: u64 = 80_000;
+/// The largest program, in RE2 instructions, that every proxy's bootstrap lets Envoy run (runtime key
+/// `re2.max_program_size.error_level`, whose own default of 100 refuses `[a-z]{3,40}`). RE2's memory for
+/// programs ends at a few times as many.
+pub const RE2_PROGRAM_SIZE: u32 = 32_768;
+/// Instructions for "any character", which in UTF-8 is more than one byte.
+const ANY_CHARACTER: usize = 10;
 /// RE2 reads no number from here on as one.
 const TOO_LARGE_A_NUMBER: u32 = 100_000_000;
 
@@ -28,7 +32,7 @@ pub(super) fn check(pattern: &str) -> Result<(), String> {
     if parser.rest.starts_with(')') {
         return Err("a `)` has no `(`".to_owned());
     }
-    if size.instructions > MOST_INSTRUCTIONS {
+    if size.instructions > u64::from(RE2_PROGRAM_SIZE) {
         return Err("it is too large when its repetitions are written out".to_owned());
     }
     Ok(())
@@ -42,6 +46,7 @@ struct Parser<'a> {
 /// What a part of an expression amounts to.
 #[derive(Debug, Clone, Copy)]
 struct Size {
+    /// An estimate from above.
     instructions: u64,
     /// The product of nested repetitions.
     repeats: u32,
@@ -67,7 +72,7 @@ impl Size {
             let why = format!("nested repetitions repeat more than {MOST_REPEATS} times");
             return Err(why);
         }
-        let instructions = self.instructions.saturating_add(1);
+        let instructions = self.instructions.saturating_add(3);
         Ok(Self {
             instructions: instructions.saturating_mul(u64::from(copies)),
             repeats,
@@ -94,7 +99,8 @@ impl<'a> Parser<'a> {
         if depth > DEEPEST {
             return Err("its groups nest too deeply".to_owned());
         }
-        let mut whole = Size::of(1);
+        // What stands around every program.
+        let mut whole = Size::of(4);
         let mut operand = None;
         let mut repeated = false;
         while let Some(c) = self.peek().filter(|c| *c != ')') {
@@ -114,7 +120,10 @@ impl<'a> Parser<'a> {
             let next = match self.atom(c, depth)? {
                 Atom::Transparent => continue,
                 Atom::Operand(size) => Some(size),
-                Atom::Barrier => None,
+                Atom::Barrier => {
+                    whole.add(Size::of(1));
+                    None
+                }
             };
             repeated = false;
             if let Some(size) = std::mem::replace(&mut operand, next) {
@@ -175,6 +184,10 @@ impl<'a> Parser<'a> {
             '(' => self.group(depth),
             '[' => parse_class(self).map(Atom::Operand),
             '\\' => self.escaped(),
+            '.' => {
+                self.skip(1);
+                Ok(Atom::Operand(Size::of(ANY_CHARACTER)))
+            }
             _ => {
                 self.skip(c.len_utf8());
                 Ok(Atom::Operand(Size::of(c.len_utf8())))

@@ -94,8 +94,8 @@ impl Resource for Port<'_> {
     }
 }
 
-/// Composes what Envoy accepts of a gateway route and of the routes behind it; `None` if it would refuse
-/// the gateway route itself.
+/// Composes what Envoy accepts of a gateway route and of the routes behind it, and leaves out what it
+/// would not accept of the result; `None` if it would refuse the gateway route itself.
 pub(crate) fn compose_accepted(route: &GatewayRoute) -> Option<Composed> {
     accepted::gateway_route(route).ok()?;
     let behind = route.service.as_ref();
@@ -108,7 +108,15 @@ pub(crate) fn compose_accepted(route: &GatewayRoute) -> Option<Composed> {
     } else {
         Cow::Borrowed(route)
     };
-    Some(compose(&route))
+    let mut composed = compose(&route);
+    let Composed { routes, findings } = &mut composed;
+    routes.retain(|composed| {
+        let refusal = accepted::composed(composed).err();
+        let finding = refusal.as_ref().map(|r| r.finding(&route.object, &composed.name));
+        findings.extend(finding);
+        refusal.is_none()
+    });
+    Some(composed)
 }
 
 fn without_refused(service: &HostRoutes) -> HostRoutes {

@@ -151,13 +151,28 @@ fn explain(error: &Error, lines_before: u32) -> ParseError {
             if message.contains("recursion limit exceeded") {
                 (too_deep(), None)
             } else {
-                let tabs = message.contains("tabs disallowed");
-                let help = tabs.then(|| "indent with spaces".to_owned());
-                (format!("not valid YAML: {message}"), help)
+                (format!("not valid YAML: {message}"), hint(&message))
             }
         }
     };
     ParseError { at, message, help }
+}
+
+/// A way out of the parser's most common complaints.
+fn hint(message: &str) -> Option<String> {
+    let hints = [
+        ("tabs disallowed", "indent with spaces"),
+        (
+            "expected string scalar",
+            "a key must be text; if this is a template variable such as {{NAME}}, fill it in first",
+        ),
+        (
+            "mapping values are not allowed",
+            "put text that holds \": \" in quotes, or mend the indentation",
+        ),
+    ];
+    let (_, hint) = hints.into_iter().find(|(part, _)| message.contains(part))?;
+    Some(hint.to_owned())
 }
 
 fn too_deep() -> String {

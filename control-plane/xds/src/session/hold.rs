@@ -135,6 +135,13 @@ impl Session {
     ) -> Readiness {
         let state = &self.types[of.slot()];
         let missing = |why| Readiness::Not((of, name.clone()), why);
+        if state
+            .in_flight
+            .as_ref()
+            .is_some_and(|flight| flight.removes(name))
+        {
+            return missing(Why::Unacknowledged);
+        }
         let Some(stored) = contents.get(of, name) else {
             // on its way out, or never there
             return if state.held.has(name) {
@@ -160,13 +167,6 @@ impl Session {
             if !is_met() {
                 return missing(Why::Unacknowledged);
             }
-        }
-        if state
-            .in_flight
-            .as_ref()
-            .is_some_and(|flight| flight.removes(name))
-        {
-            return missing(Why::Unacknowledged);
         }
         let resent = state
             .in_flight

@@ -1,6 +1,6 @@
 //! Classes of characters, in brackets or by name.
 
-use super::{Parser, Size};
+use super::{ANY_CHARACTER, Parser, Size};
 
 /// POSIX names.
 const POSIX: [&str; 14] = [
@@ -17,8 +17,8 @@ const CATEGORIES: [&str; 37] = [
 
 /// Instructions for a class of ASCII.
 const ASCII: usize = 16;
-/// Instructions for a class of Unicode, of which the large ones take some hundreds in UTF-8.
-const UNICODE: usize = 500;
+/// Instructions for a class of Unicode: what `\pL` takes in UTF-8.
+const UNICODE: usize = 1250;
 
 const UNCLOSED: &str = "a `[` has no `]`";
 
@@ -70,8 +70,8 @@ fn is_unicode_class(name: &str) -> bool {
 /// From `[` to its `]`.
 pub(super) fn parse_class(parser: &mut Parser<'_>) -> Result<Size, String> {
     parser.skip(1);
-    parser.take("^");
-    let mut size = Size::of(1);
+    let negated = parser.take("^");
+    let mut size = Size::of(if negated { ANY_CHARACTER } else { 1 });
     let mut first = true;
     // A bracket in the first place means itself.
     while first || !parser.take("]") {

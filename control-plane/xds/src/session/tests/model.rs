@@ -355,6 +355,7 @@ struct Life {
     /// Bursts on their way to the client: what one step writes arrives together or not at all.
     wire: VecDeque<Vec<Response>>,
     world: Vec<Resource>,
+    introductions: usize,
 }
 
 impl Life {
@@ -385,6 +386,7 @@ impl Life {
             model,
             wire: VecDeque::new(),
             world: vec![],
+            introductions: 0,
         }
     }
 
@@ -414,6 +416,7 @@ impl Life {
         let Some(request) = self.model.out.pop_front() else {
             return Ok(false);
         };
+        self.introductions = self.introductions.saturating_sub(1);
         let bench = &mut self.bench;
         let output = bench
             .session
@@ -452,6 +455,8 @@ impl Life {
             }
             Step::ToClient => drop(self.to_client()?),
             Step::ToServer => drop(self.to_server()?),
+            // a client that is back introduces itself without delay
+            Step::Wait(_) if self.introductions > 0 => {}
             Step::Wait(time) => {
                 self.bench.now += ms(time.into());
                 self.tick()?;
@@ -463,6 +468,7 @@ impl Life {
                 self.wire.clear();
                 self.model.on_its_own = self.model.variant == Variant::Sotw;
                 self.model.connect();
+                self.introductions = self.model.out.len();
             }
         }
         Ok(())
@@ -545,7 +551,13 @@ impl Life {
         }
         // what is there and should not be is there for a route that stays with its last good version
         let wanted = of(CDS);
-        if model.on_its_own {
+        // what nobody remembers, and the client stays with, may use anything
+        let session = &self.bench.session;
+        let unknown = session
+            .types
+            .iter()
+            .any(|state| !state.held.foreign().is_empty());
+        if model.on_its_own || unknown {
             return Ok(());
         }
         for name in clusters.keys().filter(|name| !wanted.contains_key(*name)) {
