@@ -3,12 +3,14 @@
 mod bootstrap;
 mod capture;
 mod compile;
+mod print;
 mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use tulle_model::Severity;
 use tulle_runtime::logging::{self, LogFormat};
 
 /// Exit code of a run that did what was asked.
@@ -89,7 +91,7 @@ impl ConfigArg {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     if let Err(error) = logging::init(cli.log.as_deref(), cli.log_format) {
-        anstream::eprintln!("error: {error}");
+        print::complain(Severity::Error, &error.to_string());
         return ExitCode::from(UNABLE);
     }
     let done = match cli.command {
@@ -101,14 +103,15 @@ pub fn run() -> ExitCode {
         Command::ExecTied(args) => crate::demo::exec_tied(args),
         Command::Version { output } => version(output),
         Command::Completion { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "tulle", &mut std::io::stdout());
-            Ok(OK)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tulle", &mut script);
+            print::out(&String::from_utf8_lossy(&script)).map(|()| OK)
         }
     };
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            anstream::eprintln!("error: {error:#}");
+            print::complain(Severity::Error, &format!("{error:#}"));
             ExitCode::from(UNABLE)
         }
     }
@@ -116,10 +119,10 @@ pub fn run() -> ExitCode {
 
 fn version(output: Option<Output>) -> anyhow::Result<u8> {
     let version = env!("CARGO_PKG_VERSION");
-    match output {
-        None => anstream::println!("tulle {version}"),
-        Some(Output::Json) => anstream::println!("{}", serde_json::json!({ "version": version })),
-        Some(Output::Yaml) => anstream::println!("version: {version}"),
-    }
-    Ok(OK)
+    let text = match output {
+        None => format!("tulle {version}"),
+        Some(Output::Json) => serde_json::json!({ "version": version }).to_string(),
+        Some(Output::Yaml) => format!("version: {version}"),
+    };
+    print::out(&format!("{text}\n")).map(|()| OK)
 }

@@ -89,15 +89,12 @@ fn section(type_url: TypeUrl) -> &'static str {
     .unwrap_or(type_url.short())
 }
 
-/// The findings of one proxy or of all, each with the place of its object where that is known.
-pub fn placed(findings: &[Finding], places: &BTreeMap<ObjectId, Place>) -> Vec<String> {
-    findings
-        .iter()
-        .map(|finding| match places.get(&finding.object) {
-            Some(place) => format!("{place}: {finding}"),
-            None => finding.to_string(),
-        })
-        .collect()
+/// A finding without its severity, with the place of its object where that is known.
+pub fn placed(finding: &Finding, places: &BTreeMap<ObjectId, Place>) -> String {
+    match places.get(&finding.object) {
+        Some(place) => format!("{place}: {}", finding.statement()),
+        None => finding.statement(),
+    }
 }
 
 /// One bootstrap with all of a group's resources inlined, as Envoy's JSON.

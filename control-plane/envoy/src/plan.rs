@@ -34,7 +34,8 @@ pub struct Compiled {
     pub version: String,
     /// The encoded message, not wrapped in an `Any`.
     pub bytes: Vec<u8>,
-    /// What a proxy must hold before it is sent this.
+    /// What a proxy must hold before this is of use to it. A route or listener is held back until then; a
+    /// cluster has to be sent first, for a proxy asks for no endpoints without it, and is ready with them.
     pub requires: Vec<(&'static str, Str)>,
     /// What a proxy must be sent again after this, though it may not have changed.
     pub touches: Vec<(&'static str, Str)>,

@@ -83,16 +83,28 @@ impl Finding {
     }
 }
 
+impl Finding {
+    /// Object, field, message, code and way out, without the severity.
+    pub fn statement(&self) -> String {
+        let mut text = format!("{}: ", self.object);
+        for part in [&self.field, &self.message] {
+            if !part.is_empty() {
+                text.push_str(part);
+                text.push_str(": ");
+            }
+        }
+        text.truncate(text.len() - 2);
+        text.push_str(&format!(" [{}]", self.code));
+        if !self.help.is_empty() {
+            text.push_str("; ");
+            text.push_str(&self.help);
+        }
+        text
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: ", self.severity, self.object)?;
-        if !self.field.is_empty() {
-            write!(f, "{}: ", self.field)?;
-        }
-        write!(f, "{} [{}]", self.message, self.code)?;
-        if !self.help.is_empty() {
-            write!(f, "; {}", self.help)?;
-        }
-        Ok(())
+        write!(f, "{}: {}", self.severity, self.statement())
     }
 }

@@ -9,7 +9,7 @@ use tulle_identity::{Identity, ProxyClaims, TrustDomain};
 use tulle_injector::bootstrap::{BOOTSTRAP_FILE, BootstrapSpec, files, write};
 use tulle_model::{Capture, ProxyId};
 
-use super::{ConfigArg, OK};
+use super::{ConfigArg, OK, print};
 
 /// Where Envoy's admin interface listens.
 const ADMIN_PORT: u16 = 9901;
@@ -80,6 +80,5 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         directory: directory.clone(),
     };
     write(&directory, &files(spec)?)?;
-    anstream::println!("{}", directory.join(BOOTSTRAP_FILE).display());
-    Ok(OK)
+    print::out(&format!("{}\n", directory.join(BOOTSTRAP_FILE).display())).map(|()| OK)
 }

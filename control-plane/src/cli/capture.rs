@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tulle_injector::capture::{CaptureSpec, Cidr, Nft};
 
-use super::OK;
+use super::{OK, print};
 
 /// Install the rules that redirect a workload's traffic into its Envoy
 #[derive(Debug, clap::Args)]
@@ -60,7 +60,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         ..defaults
     };
     if args.dry_run {
-        anstream::print!("{}", spec.render()?);
+        print::out(&spec.render()?)?;
     } else {
         Nft::default().install(&spec)?;
     }

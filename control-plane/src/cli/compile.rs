@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use tulle_model::{Capture, ProxyId, Severity};
 
-use super::{ConfigArg, FAULT, OK, Output};
+use super::{ConfigArg, FAULT, OK, Output, print};
 use crate::engine::Group;
 use crate::offline;
 
@@ -43,12 +43,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
     let config = args.config.load()?;
     let mut loaded = offline::load(&args.manifests, config.settings())?;
     for problem in loaded.problems.iter() {
-        anstream::eprintln!("{problem}");
+        let severity = match problem.severity {
+            tulle_source::Severity::Error => Severity::Error,
+            tulle_source::Severity::Warning => Severity::Warning,
+        };
+        print::complain(severity, &problem.to_string());
     }
     let group = Group { proxy: args.proxy, capture: args.capture };
     let findings = loaded.engine.findings_for(&group);
-    for line in offline::placed(&findings, &loaded.places) {
-        anstream::eprintln!("{line}");
+    for finding in &findings {
+        print::complain(finding.severity, &offline::placed(finding, &loaded.places));
     }
     if !loaded.engine.proxies().contains(&group.proxy) {
         let known: Vec<String> = loaded.engine.proxies().iter().map(ToString::to_string).collect();
@@ -59,10 +63,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
     } else {
         offline::sections(&offline::resources(&mut loaded.engine, &group))?
     };
-    match args.output {
-        Output::Json => anstream::println!("{}", serde_json::to_string_pretty(&document)?),
-        Output::Yaml => anstream::print!("{}", offline::yaml(&document)?),
-    }
+    let text = match args.output {
+        Output::Json => format!("{}\n", serde_json::to_string_pretty(&document)?),
+        Output::Yaml => offline::yaml(&document)?,
+    };
+    print::out(&text)?;
     let faulty = findings.iter().any(|finding| finding.severity == Severity::Error)
         || loaded.problems.iter().any(|problem| problem.severity == tulle_source::Severity::Error);
     Ok(if faulty { FAULT } else { OK })

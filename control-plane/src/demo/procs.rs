@@ -47,8 +47,11 @@ impl Procs {
         })
     }
 
-    /// Starts a child that ends when this process ends. What it prints goes to the log file.
+    /// Starts a child that ends when this process ends, in place of an earlier one of that name. What it prints
+    /// goes to the log file.
     pub(crate) fn start(&mut self, name: &str, command: &[OsString], log: &Path) -> Result<()> {
+        self.kill(name)?;
+        self.running.retain(|running| running.name != name);
         let child = self
             .spawner
             .spawn(tied(command, log)?)
@@ -79,12 +82,9 @@ impl Procs {
 
     /// Kills the child at once, as `kill -9` does, and waits until it is gone.
     pub(crate) fn kill(&mut self, name: &str) -> Result<()> {
-        let Some(index) = self.running.iter().position(|running| running.name == name) else {
-            return Ok(());
-        };
-        let mut running = self.running.swap_remove(index);
+        let running = self.running.iter_mut().find(|running| running.name == name);
         running
-            .end_now()
+            .map_or(Ok(()), Running::end_now)
             .with_context(|| format!("cannot kill {name}"))
     }
 
@@ -128,7 +128,12 @@ fn signal(child: &Child, signal: Signal) {
 
 /// The command, started by way of `tulle exec-tied`.
 fn tied(command: &[OsString], log: &Path) -> Result<Command> {
-    let log_file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+    // A part that is started again goes on in its log.
+    let log_file = File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .with_context(|| format!("cannot write {}", log.display()))?;
     let errors = log_file
         .try_clone()
         .with_context(|| format!("cannot write {}", log.display()))?;

@@ -203,7 +203,7 @@ fn footer(picture: &Picture) -> Line<'static> {
             lost.green()
         },
         format!("   {rate}   ").into(),
-        "+ - rate   q end".dim(),
+        "+ - rate   k kill -9 the control plane   q end".dim(),
     ])
 }
 

@@ -22,6 +22,8 @@ const BOUNDS: Bounds = Bounds {
     requests: 20_000_000,
     time: Duration::from_secs(12 * 3600),
 };
+/// How long the control plane stays away before it is started again.
+const ABSENCE: Duration = Duration::from_secs(3);
 /// By how much a key changes the rate, in requests per second.
 const RATE_STEP: u32 = 50;
 
@@ -54,6 +56,7 @@ async fn watch(stage: &mut Stage, load: &Load) -> Result<()> {
     let mut edits = Watch::new(stage.manifests());
     let mut declared = manifests::declared(&stage.manifests()).unwrap_or_default();
     let mut tries = Tries::new(stage.board.totals());
+    let mut absence = Absence::default();
     let mut drawn: Option<Instant> = None;
     loop {
         while event::poll(Duration::ZERO).context("cannot read keys")? {
@@ -62,15 +65,17 @@ async fn watch(stage: &mut Stage, load: &Load) -> Result<()> {
                 Some(Wish::Faster) => load.set_rate(load.rate() + RATE_STEP),
                 Some(Wish::Slower) => load.set_rate(load.rate().saturating_sub(RATE_STEP)),
                 Some(Wish::Redraw) => drawn = None,
+                Some(Wish::Kill) => stage.kill_control_plane()?,
                 None => {}
             }
         }
+        absence.end_in_time(stage).await;
         if edits.look() {
             declared = manifests::declared(&stage.manifests()).unwrap_or(declared);
             drawn = None;
         }
         if drawn.is_none_or(|drawn| drawn.elapsed() >= DRAW) {
-            let picture = picture(stage, load, &mut edits, &mut tries, declared).await;
+            let picture = picture(stage, load, &mut edits, &mut tries, declared, &absence).await;
             terminal
                 .0
                 .draw(|frame| screen::draw(frame, &picture))
@@ -87,6 +92,7 @@ async fn picture(
     edits: &mut Watch,
     tries: &mut Tries,
     declared: Declared,
+    absence: &Absence,
 ) -> Picture {
     let proxies = stage.proxies().await;
     if let Ok(Some(served)) = stage.control.served(&stage.client).await
@@ -94,10 +100,8 @@ async fn picture(
     {
         stage.board.changed();
     }
-    let error = match stage.control_plane_ended() {
-        Some(status) => Some(format!(
-            "the control plane ended ({status}); proxies go on as they are"
-        )),
+    let error = match &absence.0 {
+        Some((_, why)) => Some(why.clone()),
         None => match stage.control.findings(&stage.client).await {
             Ok(findings) => findings
                 .into_iter()
@@ -122,6 +126,31 @@ async fn picture(
         sent: totals.sent,
         lost: totals.lost,
         last_loss: stage.board.losses().pop(),
+    }
+}
+
+/// Since when there is no control plane, and why.
+#[derive(Debug, Default)]
+struct Absence(Option<(Instant, String)>);
+
+impl Absence {
+    /// Starts the control plane again a while after it ended, as an orchestrator would: long enough to see that
+    /// the proxies go on without it.
+    async fn end_in_time(&mut self, stage: &mut Stage) {
+        if self.0.is_none()
+            && let Some(how) = stage.control_plane_ended()
+        {
+            let why = format!("the control plane has ended ({how}); proxies go on as they are");
+            self.0 = Some((Instant::now(), why));
+        }
+        if let Some((since, _)) = &self.0
+            && since.elapsed() >= ABSENCE
+        {
+            let started = stage.start_control_plane().await;
+            self.0 = started
+                .err()
+                .map(|error| (Instant::now(), format!("{error:#}")));
+        }
     }
 }
 
@@ -157,6 +186,7 @@ enum Wish {
     Faster,
     Slower,
     Redraw,
+    Kill,
 }
 
 fn wish(event: &Event) -> Option<Wish> {
@@ -167,6 +197,7 @@ fn wish(event: &Event) -> Option<Wish> {
             KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Wish::End),
             KeyCode::Char('+') => Some(Wish::Faster),
             KeyCode::Char('-') => Some(Wish::Slower),
+            KeyCode::Char('k') => Some(Wish::Kill),
             _ => None,
         },
         _ => None,

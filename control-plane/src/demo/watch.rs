@@ -59,11 +59,10 @@ impl Watch {
             .map(|path| file_name(path))
             .collect::<Vec<_>>()
             .join(", ");
-        let time = saved
-            .iter()
-            .map(|(_, time)| **time)
-            .max()
-            .unwrap_or_else(SystemTime::now);
+        // When a file went, the folder changed.
+        let went = (!gone.is_empty()).then(|| modified(&self.folder)).flatten();
+        let times = saved.iter().map(|(_, time)| **time).chain(went);
+        let time = times.max().unwrap_or_else(SystemTime::now);
         self.last = Some(Change {
             files,
             saved: time,
@@ -97,11 +96,16 @@ pub(crate) fn is_of(served: SystemTime, saved: SystemTime) -> bool {
 }
 
 fn times(folder: &Path) -> BTreeMap<PathBuf, SystemTime> {
-    let time = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
     let files = manifests::yaml_files(folder).into_iter();
     files
-        .filter_map(|path| time(&path).ok().map(|time| (path, time)))
+        .filter_map(|path| modified(&path).map(|time| (path, time)))
         .collect()
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path)
+        .and_then(|metadata| metadata.modified())
+        .ok()
 }
 
 fn file_name(path: &Path) -> String {

@@ -279,14 +279,15 @@ impl Mesh {
         let news = self.ledger.set_findings(self.engine.findings().into_iter().collect());
         for finding in news.appeared {
             let place = self.places.get(&finding.object).map(|place| format!("{place}: ")).unwrap_or_default();
+            let statement = finding.statement();
             match finding.severity {
-                Severity::Error => tracing::error!("{place}{finding}"),
-                Severity::Warning => tracing::warn!("{place}{finding}"),
-                Severity::Info => tracing::info!("{place}{finding}"),
+                Severity::Error => tracing::error!("{place}{statement}"),
+                Severity::Warning => tracing::warn!("{place}{statement}"),
+                Severity::Info => tracing::info!("{place}{statement}"),
             }
         }
         for finding in news.mended {
-            tracing::info!("mended: {finding}");
+            tracing::info!("mended: {}", finding.statement());
         }
     }
 }

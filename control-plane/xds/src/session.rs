@@ -331,8 +331,8 @@ impl Session {
         let mut names: BTreeSet<Arc<str>> = state
             .held
             .names()
-            .chain(state.ghosts.keys())
             .filter(|name| contents.get(of, name).is_none())
+            .chain(state.ghosts.keys())
             .cloned()
             .collect();
         names.extend(

@@ -1,6 +1,8 @@
 //! One pass held against two.
 
 mod envoy;
+mod generate;
+mod property;
 mod request;
 mod table;
 mod two_pass;

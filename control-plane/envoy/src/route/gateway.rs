@@ -112,7 +112,9 @@ pub(crate) fn compose_accepted(route: &GatewayRoute) -> Option<Composed> {
     let Composed { routes, findings } = &mut composed;
     routes.retain(|composed| {
         let refusal = accepted::composed(composed).err();
-        let finding = refusal.as_ref().map(|r| r.finding(&route.object, &composed.name));
+        let finding = refusal
+            .as_ref()
+            .map(|r| r.finding(&route.object, &composed.name));
         findings.extend(finding);
         refusal.is_none()
     });

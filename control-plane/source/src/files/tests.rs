@@ -456,4 +456,8 @@ fn load_probe() {
     let t = Instant::now();
     let batch = FileSource::read_once(&[big]).unwrap();
     println!("LOAD big {} objects {:?} problems {:?}", batch.changes.len(), t.elapsed(), batch.problems.first());
+    let text = (0..15000).map(doc).collect::<String>();
+    let t = Instant::now();
+    let m = crate::manifest::read(&Path::new("x.yaml").into(), &text);
+    println!("LOAD manifest::read {} {:?}", m.objects.len(), t.elapsed());
 }

@@ -91,6 +91,7 @@ fn remark(edge: Edge, lately: Lately, picture: &Picture) -> String {
     match edge {
         Edge::ByHeader if lately.errors > 0.0 => "not all to red".to_owned(),
         Edge::ByHeader => "all to red".to_owned(),
+        Edge::Flaky if lately.errors > 0.0 => format!("{:.1} tries/s fail", picture.failed_tries),
         Edge::Flaky => format!(
             "{:.1} tries/s fail; retries heal them",
             picture.failed_tries

@@ -162,7 +162,10 @@ impl Session {
         if version != stored.version() {
             if self.is_rejected(of, stored, now) {
                 // it goes on with its last good version
-                return Readiness::Ready;
+                return match state.held.known(name) {
+                    Some(good) => self.requirements_of(of, good, met, contents, now, depth),
+                    None => Readiness::Ready,
+                };
             }
             if !is_met() {
                 return missing(Why::Unacknowledged);
