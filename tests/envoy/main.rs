@@ -1,5 +1,8 @@
 //! Real Envoys with redirected traffic in network namespaces: client, sidecar, rules, server.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod bootstrap;
+mod capture;
 mod faults;
 mod gateway;
 mod matching;

@@ -1,5 +1,7 @@
 //! Properties of all rooms together: whatever happens in whatever order, what proxies hold is what a
-//! fresh start would give them.
+//! fresh start would give them, and Envoy takes it.
 
+mod accepted;
 mod incremental;
 mod universe;
+mod wide;

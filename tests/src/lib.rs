@@ -9,3 +9,4 @@ pub mod programs;
 pub mod sample;
 pub mod sidecar;
 pub mod stats;
+pub mod validate;

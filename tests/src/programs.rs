@@ -1,7 +1,7 @@
 //! Where the programs under test are. `tests/run` builds or installs them and says where; a missing one
 //! is an error that names the way out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn program(variable: &str, what: &str) -> PathBuf {
     let path = std::env::var_os(variable)
@@ -19,6 +19,15 @@ pub fn tulle() -> PathBuf {
 /// The newest Envoy.
 pub fn envoy() -> PathBuf {
     program("TULLE_ENVOY", "an Envoy binary")
+}
+
+/// The newest Envoy, in a folder that every user can reach: the cache may lie in a home that is closed to others.
+pub fn envoy_in(folder: &Path) -> PathBuf {
+    let path = folder.join("envoy");
+    if !path.exists() && std::fs::hard_link(envoy(), &path).is_err() {
+        std::fs::copy(envoy(), &path).expect("room for a copy");
+    }
+    path
 }
 
 /// The sample applications and clients, built beside the tests.

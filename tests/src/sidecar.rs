@@ -105,7 +105,7 @@ impl Sidecar {
         let mut command = host.command("setpriv");
         command
             .args(["--reuid", ENVOY_USER, "--regid", ENVOY_USER, "--clear-groups"])
-            .arg(programs::envoy())
+            .arg(programs::envoy_in(work))
             .arg("-c")
             .arg(out.join("envoy.yaml"))
             .args(["--use-dynamic-base-id", "--concurrency", "1", "--drain-time-s", "2", "-l", "info"]);

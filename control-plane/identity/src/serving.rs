@@ -1,4 +1,4 @@
-//! The certificate of the xDS port, always fresh, and the TLS rules of that port.
+//! The certificate of the xDS port, always fresh. The TLS rules of that port are the server's own.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,12 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use rustls::ServerConfig;
-use rustls::crypto::CryptoProvider;
-use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::version::TLS13;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::authority::{Authority, AuthorityError, LeafRequest};
@@ -84,29 +80,6 @@ impl ServingCertificate {
             current: ArcSwap::from_pointee(first),
             renewing: Mutex::new(()),
         }))
-    }
-
-    /// The TLS rules of the xDS port: TLS 1.3 only, HTTP/2 only, the post-quantum hybrid X25519MLKEM768 where the client has it.
-    ///
-    /// Clients show no certificate here; they prove themselves by a token on each stream.
-    ///
-    /// # Errors
-    /// The TLS library was built without what this needs.
-    pub fn server_config(self: &Arc<Self>) -> Result<Arc<ServerConfig>, ServingError> {
-        let provider = CryptoProvider {
-            kx_groups: vec![
-                kx_group::X25519MLKEM768,
-                kx_group::X25519,
-                kx_group::SECP256R1,
-            ],
-            ..aws_lc_rs::default_provider()
-        };
-        let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
-            .with_protocol_versions(&[&TLS13])?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(Arc::new(config))
     }
 
     /// The identity in the certificate, which clients should insist on.

@@ -23,9 +23,11 @@ mod removal;
 mod request;
 mod state;
 mod subscription;
+mod unsure;
 mod view;
 
 pub(crate) use request::{Ask, Node, Request, Violation};
+pub(crate) use unsure::Unsure;
 pub use view::{HoldView, NackView, TypeView};
 
 use state::TypeState;
@@ -122,26 +124,6 @@ pub(crate) struct Output {
     pub(crate) wake: Option<Instant>,
 }
 
-/// What a client may have taken although no acknowledgement of it came: it was under way when the stream ended, or it
-/// was the good part of what the client rejected. The client does not tell of the latter on its next stream.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Unsure {
-    resources: Vec<Arc<Resource>>,
-    removed: Vec<(TypeIndex, Arc<str>)>,
-    /// Types with anything open, as a bit mask.
-    types: u32,
-}
-
-impl Unsure {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.types == 0
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.resources.len() + self.removed.len()
-    }
-}
-
 /// The protocol state of one stream.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -206,53 +188,6 @@ impl Session {
             touched: Vec::new(),
             events: Vec::new(),
         }
-    }
-
-    /// Tells what the client's last stream left open.
-    pub(crate) fn recall(&mut self, unsure: Unsure) {
-        for resource in unsure.resources {
-            if let Some(of) = self.table.index_of(resource.type_url()) {
-                self.types[of.slot()]
-                    .ghosts
-                    .insert(resource.name().clone(), resource);
-            }
-        }
-        for (of, name) in unsure.removed {
-            self.types[of.slot()].force(name, true);
-        }
-        for of in self.table.indices() {
-            self.types[of.slot()].unsure = unsure.types & (1 << of.slot()) != 0;
-        }
-    }
-
-    /// What this stream leaves open, for [`Session::recall`] of the client's next.
-    pub(crate) fn unsure(&self) -> Unsure {
-        let mut unsure = Unsure::default();
-        for of in self.table.indices() {
-            let state = &self.types[of.slot()];
-            let flight = state
-                .in_flight
-                .iter()
-                .flat_map(|flight| flight.fresh.iter());
-            let before = unsure.resources.len();
-            unsure
-                .resources
-                .extend(state.ghosts.values().chain(flight).cloned());
-            let removed = state
-                .in_flight
-                .iter()
-                .flat_map(|flight| flight.removed.iter());
-            unsure
-                .removed
-                .extend(removed.map(|name| (of, name.clone())));
-            if state.in_flight.is_some()
-                || (!state.asked && state.unsure)
-                || unsure.resources.len() > before
-            {
-                unsure.types |= 1 << of.slot();
-            }
-        }
-        unsure
     }
 
     /// Takes one request. An error ends the stream.

@@ -442,22 +442,3 @@ fn reading_once_needs_no_watch() {
     let batch = FileSource::read_once(&[folder.path().to_owned()]).unwrap();
     assert_eq!((batch.changes.len(), batch.problems.len()), (1, 1));
 }
-#[test]
-fn load_probe() {
-    let folder = tempfile::tempdir().unwrap();
-    let doc = |n: usize| format!("apiVersion: appmesh.k8s.aws/v1beta2\nkind: VirtualRouter\nmetadata: {{name: r{n}, namespace: shop}}\nspec:\n  listeners:\n  - portMapping: {{port: 8080, protocol: http}}\n  routes:\n  - name: all\n    httpRoute:\n      match: {{prefix: /}}\n      action:\n        weightedTargets:\n        - virtualNodeRef: {{name: x}}\n          weight: 1\n---\n");
-    for f in 0..1000 { fs::write(folder.path().join(format!("{f}.yaml")), (0..5).map(|d| doc(f*5+d)).collect::<String>()).unwrap(); }
-    let t = Instant::now();
-    let batch = FileSource::read_once(&[folder.path().to_owned()]).unwrap();
-    println!("LOAD 1000 files {} objects {:?} problems {}", batch.changes.len(), t.elapsed(), batch.problems.len());
-    let big = folder.path().join("big.txt");
-    fs::write(&big, (0..15000).map(doc).collect::<String>()).unwrap();
-    println!("big {}", big.metadata().unwrap().len());
-    let t = Instant::now();
-    let batch = FileSource::read_once(&[big]).unwrap();
-    println!("LOAD big {} objects {:?} problems {:?}", batch.changes.len(), t.elapsed(), batch.problems.first());
-    let text = (0..15000).map(doc).collect::<String>();
-    let t = Instant::now();
-    let m = crate::manifest::read(&Path::new("x.yaml").into(), &text);
-    println!("LOAD manifest::read {} {:?}", m.objects.len(), t.elapsed());
-}

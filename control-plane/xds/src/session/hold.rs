@@ -161,11 +161,9 @@ impl Session {
         let is_met = || !met.is_empty() && met.contains(&(of, name.clone()));
         if version != stored.version() {
             if self.is_rejected(of, stored, now) {
-                // it goes on with its last good version
-                return match state.held.known(name) {
-                    Some(good) => self.requirements_of(of, good, met, contents, now, depth),
-                    None => Readiness::Ready,
-                };
+                // it goes on with its last good version; where nobody remembers that, it will have needed the same
+                let good = state.held.known(name).unwrap_or(stored);
+                return self.requirements_of(of, good, met, contents, now, depth);
             }
             if !is_met() {
                 return missing(Why::Unacknowledged);

@@ -1,5 +1,4 @@
-//! Real Envoys read the bootstrap. `TULLE_ENVOY` names their binaries, separated by `:`.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+//! Real Envoys of every supported version read the bootstrap.
 
 use std::path::Path;
 use std::process::Command;
@@ -31,7 +30,7 @@ fn spec(node_cluster: &str, control_plane: &str, directory: &Path) -> BootstrapS
 }
 
 /// Lets a real Envoy read the files; nothing may be wrong with them, nor old-fashioned.
-fn check(envoy: &str, node_cluster: &str, control_plane: &str) {
+fn check(envoy: &Path, node_cluster: &str, control_plane: &str) {
     let top = tempfile::tempdir().unwrap();
     let files = bootstrap::files(spec(node_cluster, control_plane, top.path())).unwrap();
     bootstrap::write(top.path(), &files).unwrap();
@@ -43,16 +42,14 @@ fn check(envoy: &str, node_cluster: &str, control_plane: &str) {
     let said = String::from_utf8_lossy(&output.stderr);
     let good =
         output.status.success() && !said.contains("[warning]") && !said.contains("deprecated");
-    assert!(good, "{envoy}: {said}\n{}", files.bootstrap);
+    assert!(good, "{}: {said}\n{}", envoy.display(), files.bootstrap);
 }
 
 #[test]
-#[ignore = "needs Envoy, TULLE_ENVOY=PATH[:PATH…]"]
 fn envoy_accepts_the_bootstrap() {
-    let envoys = std::env::var("TULLE_ENVOY").expect("TULLE_ENVOY names the binaries to ask");
-    for envoy in envoys.split(':') {
+    for (_, envoy) in tulle_tests::programs::envoys() {
         for control_plane in ["127.0.0.1", "::1", "localhost"] {
-            check(envoy, "mesh/shop/virtualNode/front_shop", control_plane);
+            check(&envoy, "mesh/shop/virtualNode/front_shop", control_plane);
         }
         // A name that Envoy's YAML reader took for a number, a truth or nothing would not fit the field.
         for name in [
@@ -80,7 +77,7 @@ fn envoy_accepts_the_bootstrap() {
             " ",
             "[x]",
         ] {
-            check(envoy, name, "127.0.0.1");
+            check(&envoy, name, "127.0.0.1");
         }
     }
 }

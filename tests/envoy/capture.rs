@@ -1,7 +1,6 @@
 //! The redirect rules in real network namespaces: who reaches whom, with and without them.
 //!
-//! Needs root, `ip` and `nft`; touches no namespace but its own two.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+//! Touches no namespace but its own two.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -177,7 +176,6 @@ fn spec() -> CaptureSpec {
 }
 
 #[test]
-#[ignore = "needs root, ip and nft"]
 fn traffic_goes_where_the_rules_say() {
     let (workload, peer) = pair();
     let nft = Nft::default();
@@ -260,7 +258,6 @@ fn traffic_goes_where_the_rules_say() {
 }
 
 #[test]
-#[ignore = "needs root, ip and nft"]
 fn original_destination_is_kept() {
     let (workload, _peer) = pair();
     let listener = workload.run(|| TcpListener::bind("0.0.0.0:15099").unwrap());
@@ -282,7 +279,6 @@ fn original_destination_is_kept() {
 }
 
 #[test]
-#[ignore = "needs root, ip and nft"]
 fn installing_twice_or_as_text_gives_the_same_rules() {
     let namespace = Namespace::new("rules");
     let nft = Nft::default();
@@ -345,7 +341,6 @@ fn installing_twice_or_as_text_gives_the_same_rules() {
 }
 
 #[test]
-#[ignore = "needs root, ip and nft"]
 fn without_permission_the_way_out_is_told() {
     let namespace = Namespace::new("permission");
     let script = tempfile::tempdir().unwrap();

@@ -1,0 +1,76 @@
+//! What a stream leaves open when it ends, for the client's next one.
+
+use std::sync::Arc;
+
+use super::Session;
+use crate::resource::Resource;
+use crate::type_url::TypeIndex;
+
+/// What a client may have taken although no acknowledgement of it came: it was under way when the stream ended, or it
+/// was the good part of what the client rejected. The client does not tell of the latter on its next stream.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unsure {
+    resources: Vec<(TypeIndex, Arc<Resource>)>,
+    removed: Vec<(TypeIndex, Arc<str>)>,
+    /// Types with anything open, as a bit mask.
+    types: u32,
+}
+
+impl Unsure {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.types == 0
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.resources.len() + self.removed.len()
+    }
+}
+
+impl Session {
+    /// Tells what the client's last stream left open. To be called before anything else.
+    pub(crate) fn recall(&mut self, unsure: Unsure) {
+        for (of, resource) in unsure.resources {
+            let ghosts = &mut self.types[of.slot()].ghosts;
+            ghosts.insert(resource.name().clone(), resource);
+        }
+        for (of, name) in unsure.removed {
+            self.types[of.slot()].force(name, true);
+        }
+        for of in self.table.indices() {
+            self.types[of.slot()].unsure = unsure.types & (1 << of.slot()) != 0;
+        }
+    }
+
+    /// What this stream leaves open.
+    pub(crate) fn unsure(&self) -> Unsure {
+        let mut unsure = Unsure::default();
+        for of in self.table.indices() {
+            let state = &self.types[of.slot()];
+            let open = unsure.len();
+            let ghosts = state.ghosts.values().cloned();
+            unsure
+                .resources
+                .extend(ghosts.map(|resource| (of, resource)));
+            if let Some(flight) = &state.in_flight {
+                let fresh = flight.fresh.iter().cloned();
+                unsure
+                    .resources
+                    .extend(fresh.map(|resource| (of, resource)));
+                let removed = flight.removed.iter().cloned();
+                unsure.removed.extend(removed.map(|name| (of, name)));
+            }
+            if !state.asked && state.unsure {
+                // recalled, and this stream was too short to make use of it
+                let recalled = state.pending.iter().filter(|(_, pending)| pending.answer);
+                unsure
+                    .removed
+                    .extend(recalled.map(|(name, _)| (of, name.clone())));
+            }
+            let still = !state.asked && state.unsure;
+            if state.in_flight.is_some() || still || unsure.len() > open {
+                unsure.types |= 1 << of.slot();
+            }
+        }
+        unsure
+    }
+}
