@@ -103,25 +103,42 @@ pub fn run(args: Args) -> Result<u8> {
 
 async fn play(args: &Args, envoy: EnvoyBinary) -> Result<u8> {
     // The tour edits manifests: it has some of its own.
-    let folder = if args.once { args.dir.join("once") } else { args.dir.clone() };
-    let setting = Setting { envoy, folder: &folder, reset: args.reset || args.once };
+    let folder = if args.once {
+        args.dir.join("once")
+    } else {
+        args.dir.clone()
+    };
+    let setting = Setting {
+        envoy,
+        folder: &folder,
+        reset: args.reset || args.once,
+    };
     let mut stage = Stage::start(setting, |doing| anstream::eprintln!("{doing}")).await?;
     let outcome = if args.once {
-        once::play(&mut stage, args.rate.unwrap_or(TOUR_RATE)).await.map(|well| if well { OK } else { FAULT })
+        once::play(&mut stage, args.rate.unwrap_or(TOUR_RATE))
+            .await
+            .map(|well| if well { OK } else { FAULT })
     } else {
-        view::show(&mut stage, args.rate.unwrap_or(RATE)).await.map(|()| OK)
+        view::show(&mut stage, args.rate.unwrap_or(RATE))
+            .await
+            .map(|()| OK)
     };
     let manifests = stage.manifests();
     stage.stop();
-    anstream::eprintln!("all processes have ended; the manifests stay in {}", manifests.display());
+    anstream::eprintln!(
+        "all processes have ended; the manifests stay in {}",
+        manifests.display()
+    );
     outcome
 }
 
 /// Waits for a signal to end and tells its name. What was started is ended as the stage is dropped.
 async fn asked_to_end() -> &'static str {
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-    else {
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    ) else {
         return std::future::pending().await;
     };
     tokio::select! {

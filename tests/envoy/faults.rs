@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use tulle_tests::bed::Bed;
+use tulle_tests::manifests::{document, kube_service, mesh, node, service};
+use tulle_tests::process::wait_for;
 use tulle_tests::stats;
 
+use crate::table::{Expect, play};
 use crate::weights::{Split, weights};
 
 #[test]
@@ -19,7 +23,7 @@ fn a_killed_control_plane_is_not_felt_and_resends_nothing() {
             std::thread::sleep(Duration::from_secs(2));
             bed.control_plane().restart();
         }
-        tulle_tests::process::wait_for("every proxy to come back", Duration::from_secs(15), || {
+        wait_for("every proxy to come back", Duration::from_secs(15), || {
             let page = bed.control_plane().get("/debug/proxies")?;
             let page: serde_json::Value = serde_json::from_str(&page).ok()?;
             (page["streams"].as_array()?.len() == 3).then_some(())
@@ -84,14 +88,14 @@ fn twenty_corruptions_are_told_and_touch_nobody_else() {
     let outcome = split.under_load(40.0, 200, |bed| {
         for (n, (file, text, told)) in all.iter().enumerate() {
             bed.save(file, text);
-            let page = tulle_tests::process::wait_for(&format!("a word on corruption {n} ({told})"), Duration::from_secs(5), || {
+            let page = wait_for(&format!("a word on corruption {n} ({told})"), Duration::from_secs(5), || {
                 let findings = bed.control_plane().get("/debug/findings")?;
                 findings.contains(told).then_some(findings)
             });
             assert!(page.contains("message"), "{page}");
             bed.save("router.yaml", &weights(50, 50));
             bed.save("extra.yaml", "");
-            tulle_tests::process::wait_for(&format!("corruption {n} to be mended"), Duration::from_secs(5), || {
+            wait_for(&format!("corruption {n} to be mended"), Duration::from_secs(5), || {
                 let findings = bed.control_plane().get("/debug/findings")?;
                 let findings: serde_json::Value = serde_json::from_str(&findings).ok()?;
                 let empty = |key: &str| findings[key].as_array().is_some_and(Vec::is_empty);
@@ -105,4 +109,65 @@ fn twenty_corruptions_are_told_and_touch_nobody_else() {
     assert_eq!(lost, 0, "{outcome:?}");
     assert!(split.bed.control_plane().log().lines().all(|line| !line.contains("panicked")));
     split.bed.assert_content();
+}
+
+#[test]
+fn what_a_real_envoy_refuses_is_told_on_its_object_and_harms_no_other() {
+    let mut bed = Bed::new();
+    let (client, edge, app) = (bed.network.host(), bed.network.host(), bed.network.host());
+    let gateway = |ports: &[u16]| {
+        let listeners: String = ports
+            .iter()
+            .map(|port| format!("  - portMapping: {{port: {port}, protocol: http}}\n"))
+            .collect();
+        let spec = format!("  namespaceSelector: {{}}\n  podSelector: {{}}\n  listeners:\n{listeners}");
+        document("VirtualGateway", "in", &spec)
+    };
+    let text = mesh("DROP_ALL")
+        + &node("app", &[(8080, "http")], &[])
+        + &kube_service("app", &[(8080, 8080)], app.address)
+        + &service("app", "app.shop.svc.cluster.local", "virtualNode", "app")
+        + &document(
+            "GatewayRoute",
+            "all",
+            "  httpRoute: {match: {prefix: /}, action: {target: {virtualService: {virtualServiceRef: {name: app}}}}}\n",
+        );
+    bed.save("mesh.yaml", &text);
+    bed.save("gateway.yaml", &gateway(&[8088]));
+    bed.serve();
+    bed.application(&app, "app", &["--http", "0.0.0.0:8080"]);
+    bed.sidecar(&edge, "virtualgateway/shop/in", &[]);
+    let answers = |port: u16| {
+        play(&client, (edge.address, port).into(), "any.example", false, &[("GET /", &[], Expect::From("app"))]);
+    };
+    answers(8088);
+    // Envoy is not root, so it cannot listen on port 80; 8089 is new and good.
+    bed.save("gateway.yaml", &gateway(&[80, 8088, 8089]));
+    let told = wait_for("word of the refusal", Duration::from_secs(5), || {
+        let page = bed.control_plane().get("/debug/findings")?;
+        let page: serde_json::Value = serde_json::from_str(&page).ok()?;
+        page["refusals"].as_array()?.first().cloned()
+    });
+    assert_eq!(told["objects"][0]["name"], "in", "{told}");
+    assert_eq!(told["objects"][0]["kind"], "VirtualGateway", "{told}");
+    assert!(told["message"].as_str().is_some_and(|why| why.contains("ermission denied")), "{told}");
+    assert!(bed.control_plane().log().contains("VirtualGateway shop/in"));
+    answers(8088);
+    answers(8089);
+    // Later changes still arrive, and the poison is not sent again and again.
+    std::thread::sleep(Duration::from_secs(2));
+    let rejected = || stats::stats(&edge, "lds.update_rejected").values().sum::<u64>();
+    let before = rejected();
+    bed.save("mesh.yaml", &text.replace("prefix: /}", "prefix: /, method: GET}"));
+    std::thread::sleep(Duration::from_secs(2));
+    answers(8088);
+    assert_eq!(rejected(), before, "the refused listener was sent again");
+    assert!(before <= 3, "refused {before} times");
+    // Mended: nothing is left to tell.
+    bed.save("gateway.yaml", &gateway(&[8088, 8089]));
+    wait_for("the refusal to be forgotten", Duration::from_secs(5), || {
+        let page: serde_json::Value = serde_json::from_str(&bed.control_plane().get("/debug/findings")?).ok()?;
+        page["refusals"].as_array()?.is_empty().then_some(())
+    });
+    answers(8089);
 }

@@ -94,3 +94,48 @@ fn matches_and_rewrites_choose_the_node_the_path_and_the_host() {
     ]);
     bed.assert_content();
 }
+
+#[test]
+fn grpc_and_http2_pass_a_gateway() {
+    let mut bed = Bed::new();
+    let (client, edge, apps) = (bed.network.host(), bed.network.host(), bed.network.host());
+    let mut text = mesh("DROP_ALL") + &colours(&mut bed, &apps, "grpc");
+    text += &document(
+        "VirtualGateway",
+        "in",
+        "  namespaceSelector: {}\n  podSelector: {}\n  listeners:\n  - portMapping: {port: 9111, protocol: grpc}\n",
+    );
+    text += &router("rpc", 8080, "grpc", &[
+        route("grpc", "get", "", "serviceName: color.Color, methodName: Get", "blue"),
+        route("grpc", "rest", "", "serviceName: color.Color", "green"),
+    ].concat());
+    text += &service("rpc", "rpc.shop.svc.cluster.local", "virtualRouter", "rpc");
+    text += &service("red", "red.shop.svc.cluster.local", "virtualNode", "red");
+    let grpc = |name: &str, matching: &str, rewrite: &str, to: &str| {
+        document(
+            "GatewayRoute",
+            name,
+            &format!("  grpcRoute: {{match: {{{matching}}}, action: {{target: {{virtualService: {{virtualServiceRef: {{name: {to}}}}}}}{rewrite}}}}}\n"),
+        )
+    };
+    text += &grpc("color", "serviceName: color.Color", "", "rpc");
+    text += &grpc(
+        "other",
+        "hostname: {suffix: .example.com}, metadata: [{name: tenant, match: {prefix: g}}]",
+        ", rewrite: {hostname: {defaultTargetHostname: DISABLED}}",
+        "red",
+    );
+    bed.save("mesh.yaml", &text);
+    bed.serve();
+    bed.sidecar(&edge, "virtualgateway/shop/in", &[]);
+    const GRPC: (&str, &str) = ("content-type", "application/grpc");
+    use Expect::{From, Grpc, Host};
+    play(&client, (edge.address, 9111).into(), "api.example.com", true, &[
+        ("POST /color.Color/Get", &[GRPC], From("blue")),
+        ("POST /color.Color/Get", &[GRPC], Host("blue", "rpc.shop.svc.cluster.local")),
+        ("POST /color.Color/Set", &[GRPC], From("green")),
+        ("POST /other.Service/Do", &[GRPC, ("tenant", "gold")], Host("red", "api.example.com")),
+        ("POST /other.Service/Do", &[GRPC, ("tenant", "tin")], Grpc("12")),
+    ]);
+    bed.assert_content();
+}

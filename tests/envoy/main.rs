@@ -3,6 +3,7 @@
 
 mod bootstrap;
 mod capture;
+mod demo;
 mod faults;
 mod gateway;
 mod matching;

@@ -8,7 +8,7 @@ use tulle_crds::ObjectKey;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::change::{Change, Observed, Place};
-use crate::manifest;
+use crate::manifest::{self, Known};
 use crate::problem::{Problem, Severity};
 
 /// Largest file that is read. A mesh of 10,000 objects fits twice.
@@ -60,6 +60,7 @@ struct FileState {
     held: Vec<Held>,
     problems: Vec<Problem>,
     passed_over: BTreeMap<(String, String), usize>,
+    known: Known,
 }
 
 /// An object that a file holds.
@@ -97,7 +98,7 @@ impl FileSet {
                 }
                 let new = FileState {
                     digest,
-                    ..read(&file, bytes, &old.held)
+                    ..read(&file, bytes, &old.held, &old.known)
                 };
                 let changes = self.replace(&file, old.held, &new.held);
                 self.files.insert(file, new);
@@ -230,7 +231,7 @@ impl FileSet {
 }
 
 /// Reads bytes; what cannot be read stays as it was.
-fn read(file: &Arc<Path>, bytes: &[u8], before: &[Held]) -> FileState {
+fn read(file: &Arc<Path>, bytes: &[u8], before: &[Held], known: &Known) -> FileState {
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let refusal = if size > MAX_FILE_BYTES {
         Some(refused(file, too_large(size)))
@@ -246,7 +247,8 @@ fn read(file: &Arc<Path>, bytes: &[u8], before: &[Held]) -> FileState {
         };
     }
 
-    let manifest = manifest::read(file, std::str::from_utf8(bytes).unwrap_or_default());
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let (manifest, known) = manifest::read(file, text, known);
     // Of an object that was there twice the first counts, so it is put in last.
     let last_good: BTreeMap<_, _> = before.iter().rev().map(|held| (&held.key, held)).collect();
     let named: BTreeSet<_> = manifest
@@ -278,6 +280,7 @@ fn read(file: &Arc<Path>, bytes: &[u8], before: &[Held]) -> FileState {
         held: declared.chain(remembered).collect(),
         problems: manifest.problems,
         passed_over: manifest.passed_over,
+        known,
     }
 }
 

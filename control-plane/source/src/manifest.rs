@@ -1,19 +1,21 @@
 //! What one file holds: its documents, split, parsed and decoded, each for itself.
 
+mod document;
 mod parse;
 mod split;
-pub(crate) mod tree;
+mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use tulle_crds::{FieldPath, Kind, ObjectKey, decode};
+use tulle_crds::ObjectKey;
+use xxhash_rust::xxh3::xxh3_128;
 
-use self::tree::{Content, Mark, Node};
+use self::document::Document;
+use self::split::Chunk;
 use crate::change::{Observed, Place};
-use crate::problem::{Problem, Severity};
-use crate::prune::prune;
+use crate::problem::Problem;
 
 /// What a file holds.
 #[derive(Debug, Default)]
@@ -30,233 +32,99 @@ pub(crate) struct Manifest {
 }
 
 /// An object that a file names.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Declared {
     pub(crate) key: ObjectKey,
     /// `None` where its kind's definition rejects it.
     pub(crate) observed: Option<Arc<Observed>>,
 }
 
-/// Reads the text of a file. Never fails: what is wrong becomes a problem.
-pub(crate) fn read(file: &Arc<Path>, text: &str) -> Manifest {
-    let mut reader = Reader {
-        file,
-        manifest: Manifest::default(),
+/// Documents of a file that were read before, by a hash of their text: those that a save leaves as
+/// they were need not be read again.
+#[derive(Debug, Default)]
+pub(crate) struct Known(HashMap<u128, Arc<Document>>);
+
+/// Reads the text of a file. Never fails: what is wrong becomes a problem. Gives back what can be
+/// known the next time, too.
+pub(crate) fn read(file: &Arc<Path>, text: &str, known: &Known) -> (Manifest, Known) {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (chunks, json_error) = if file.extension().is_some_and(|name| name == "json") {
+        split::json(text)
+    } else {
+        (split::yaml(text), None)
     };
-    let is_json = file
-        .extension()
-        .is_some_and(|extension| extension == "json");
-    let documents = parse::documents(text, is_json);
-    for document in documents {
-        match document {
-            Ok(node) => reader.document(&node),
-            Err(error) => {
-                reader.manifest.unreadable_documents = true;
-                reader.error(error.at, None, None, error.message, error.help);
-            }
+    let chunks: Vec<_> = chunks
+        .into_iter()
+        .map(|chunk| (xxh3_128(chunk.text.as_bytes()), chunk))
+        .collect();
+
+    let documents = Known(documents(file, &chunks, known));
+    let mut manifest = Manifest::default();
+    for (hash, chunk) in &chunks {
+        if let Some(document) = documents.0.get(hash) {
+            manifest.add(document, chunk.lines_before);
         }
     }
-    reader.manifest
+    if let Some(error) = json_error {
+        let rest = Document::read(file, Err(parse::explain_json(&error)));
+        manifest.add(&rest, 0);
+    }
+    (manifest, documents)
 }
 
-struct Reader<'a> {
-    file: &'a Arc<Path>,
-    manifest: Manifest,
+fn documents(
+    file: &Arc<Path>,
+    chunks: &[(u128, Chunk<'_>)],
+    known: &Known,
+) -> HashMap<u128, Arc<Document>> {
+    let mut documents = HashMap::with_capacity(chunks.len());
+    let mut unknown = Vec::new();
+    let mut values = 0;
+    for (hash, chunk) in chunks {
+        match known.0.get(hash) {
+            Some(document) => {
+                values += document.values;
+                documents.insert(*hash, Arc::clone(document));
+            }
+            None => unknown.push((*hash, *chunk)),
+        }
+    }
+    let (hashes, unknown): (Vec<_>, Vec<_>) = unknown.into_iter().unzip();
+    let parsed = parse::parse(&unknown, values);
+    for (hash, parsed) in hashes.into_iter().zip(parsed) {
+        documents.insert(hash, Arc::new(Document::read(file, parsed)));
+    }
+    documents
 }
 
-impl Reader<'_> {
-    fn document(&mut self, node: &Node) {
-        if node.content == Content::Null {
-            return;
-        }
-        let api_version = node
-            .get("apiVersion")
-            .and_then(|entry| entry.value.as_str());
-        let kind = node.get("kind").and_then(|entry| entry.value.as_str());
-        let list_of = kind.and_then(|kind| kind.strip_suffix("List"));
-        match (api_version, kind, list_of) {
-            (Some("v1"), _, Some("")) => self.list(node, None),
-            (Some(api_version), _, Some(item))
-                if Kind::from_manifest(api_version, item).is_some() =>
-            {
-                self.list(node, Some((api_version, item)));
-            }
-            (Some(api_version), Some(kind), _) => self.object(node, api_version, kind),
-            _ => self.not_an_object(node),
-        }
-    }
-
-    /// Unpacks `kind: List`, and lists of one kind, whose items need not name it again.
-    fn list(&mut self, node: &Node, item_type: Option<(&str, &str)>) {
-        let items = match node.get("items") {
-            None => return,
-            Some(entry) => &entry.value,
+impl Manifest {
+    /// Adds a document that begins after this many lines of the file.
+    fn add(&mut self, document: &Document, lines_before: u32) {
+        let moved = |place: &Place| Place {
+            line: place.line.saturating_add(lines_before),
+            ..place.clone()
         };
-        let Some(items) = items.as_list() else {
-            if items.content != Content::Null {
-                self.manifest.unreadable_documents = true;
-                let field = Some("items".to_owned());
-                self.error(items.at, None, field, "expected a list".to_owned(), None);
-            }
-            return;
-        };
-        for item in items {
-            match item_type {
-                Some((api_version, kind)) if item.get("kind").is_none() => {
-                    self.object(item, api_version, kind);
-                }
-                _ => self.document(item),
-            }
-        }
-    }
-
-    fn object(&mut self, node: &Node, api_version: &str, kind: &str) {
-        let at = node.get("kind").map_or(node.at, |entry| entry.key_at);
-        let Some(known) = Kind::from_manifest(api_version, kind) else {
-            self.pass_over(at, api_version, kind);
-            return;
-        };
-        let mut duplicates = Vec::new();
-        let mut value = node.to_value(&FieldPath::root(), &mut duplicates);
-        prune(known, &mut value);
-
-        let key = match decode(api_version, kind, value) {
-            Ok(Some(decoded)) => {
-                let key = decoded.object.key();
-                let observed = Observed {
-                    object: decoded.object,
-                    unknown_fields: decoded.unknown_fields,
-                    place: self.place(at),
-                };
-                self.manifest.objects.push(Declared {
-                    key: key.clone(),
-                    observed: Some(Arc::new(observed)),
-                });
-                Some(key)
-            }
-            Ok(None) => None,
-            Err(error) => {
-                for violation in error.violations {
-                    let (message, object) = match &error.object {
-                        Some(object) => (violation.message, Some(object.clone())),
-                        None => (format!("{known}: {}", violation.message), None),
-                    };
-                    let field = (!violation.path.is_root()).then(|| violation.path.to_string());
-                    let at = node.locate(&violation.path);
-                    self.error(at, object, field, message, violation.help);
-                }
-                match &error.object {
-                    Some(key) => self.manifest.objects.push(Declared {
-                        key: key.clone(),
-                        observed: None,
-                    }),
-                    None => self.manifest.unreadable_documents = true,
-                }
-                error.object
-            }
-        };
-        for duplicate in duplicates {
-            let message = format!(
-                "the key is here twice (first in line {}); this one counts",
-                duplicate.first.line
-            );
-            self.problem(Problem {
-                place: self.place(duplicate.second),
-                severity: Severity::Warning,
-                object: key.clone(),
-                field: Some(duplicate.path.to_string()),
-                message,
-                help: Some("remove one".to_owned()),
+        self.objects.extend(document.objects.iter().map(|declared| {
+            let observed = declared.observed.as_ref().map(|observed| {
+                Arc::new(Observed {
+                    place: moved(&observed.place),
+                    ..Observed::clone(observed)
+                })
             });
+            Declared {
+                key: declared.key.clone(),
+                observed,
+            }
+        }));
+        self.problems
+            .extend(document.problems.iter().map(|problem| Problem {
+                place: moved(&problem.place),
+                ..problem.clone()
+            }));
+        for (kind, count) in &document.passed_over {
+            *self.passed_over.entry(kind.clone()).or_default() += count;
         }
-    }
-
-    fn pass_over(&mut self, at: Mark, api_version: &str, kind: &str) {
-        let count = self
-            .manifest
-            .passed_over
-            .entry((api_version.to_owned(), kind.to_owned()))
-            .or_default();
-        *count += 1;
-
-        let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
-        let other_version = Kind::ALL
-            .into_iter()
-            .find(|known| known.as_str() == kind && known.group() == group);
-        if let Some(known) = other_version {
-            self.problem(Problem {
-                place: self.place(at),
-                severity: Severity::Warning,
-                object: None,
-                field: Some("apiVersion".to_owned()),
-                message: format!("{kind} of {api_version} is passed over"),
-                help: Some(format!("Tulle reads {}", known.api_version())),
-            });
-        }
-    }
-
-    /// A document without apiVersion or kind: some other tool's file, or an edit under way.
-    fn not_an_object(&mut self, node: &Node) {
-        self.manifest.unreadable_documents = true;
-        let Content::Map(_) = node.content else {
-            let message = "not a Kubernetes object: expected apiVersion, kind and metadata";
-            self.error(node.at, None, None, message.to_owned(), None);
-            return;
-        };
-        let (api_version, kind) = (node.get("apiVersion"), node.get("kind"));
-        if api_version.is_none() && kind.is_none() {
-            self.problem(Problem {
-                place: self.place(node.at),
-                severity: Severity::Warning,
-                object: None,
-                field: None,
-                message: "no apiVersion and no kind: the document is passed over".to_owned(),
-                help: None,
-            });
-            return;
-        }
-        for (name, entry) in [("apiVersion", api_version), ("kind", kind)] {
-            let (at, message) = match entry {
-                None => (node.at, "required, but missing"),
-                Some(entry) if entry.value.as_str().is_none() => {
-                    (entry.value.at, "expected a string")
-                }
-                Some(_) => continue,
-            };
-            self.error(at, None, Some(name.to_owned()), message.to_owned(), None);
-        }
-    }
-
-    fn error(
-        &mut self,
-        at: Mark,
-        object: Option<ObjectKey>,
-        field: Option<String>,
-        message: String,
-        help: Option<String>,
-    ) {
-        let place = self.place(at);
-        let severity = Severity::Error;
-        self.problem(Problem {
-            place,
-            severity,
-            object,
-            field,
-            message,
-            help,
-        });
-    }
-
-    fn problem(&mut self, problem: Problem) {
-        self.manifest.problems.push(problem);
-    }
-
-    fn place(&self, at: Mark) -> Place {
-        Place {
-            file: Arc::clone(self.file),
-            line: at.line,
-            column: at.column,
-        }
+        self.unreadable_documents |= document.is_unreadable;
     }
 }
 

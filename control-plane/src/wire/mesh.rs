@@ -12,7 +12,7 @@ use tulle_runtime::drain::DrainSignal;
 use tulle_runtime::readiness::ReadinessGuard;
 use tulle_source::{Batch, FileUpdates, Place, Problem};
 use tulle_status::{Ledger, Refusal, RefusalKey};
-use tulle_xds::{Event, Feed, Scope, Store, TypeUrl};
+use tulle_xds::{Change, Event, Feed, Scope, Store, TypeUrl};
 
 use super::convergence::Convergence;
 use super::debug::{Ask, Question};
@@ -121,12 +121,31 @@ impl Mesh {
         for (group, update) in outcome.updates {
             let scope = group.scope();
             let batch = match update {
-                Update::Fill(resources) => Some(self.store.replace(&scope, resources)),
-                Update::Change(changes) => self.store.apply(&scope, changes),
+                Update::Fill(resources) => {
+                    self.ledger.clear_scope(scope.as_str());
+                    Some(self.store.replace(&scope, resources))
+                }
+                Update::Change(changes) => {
+                    for change in &changes {
+                        self.forget_refusal(&scope, change);
+                    }
+                    self.store.apply(&scope, changes)
+                }
             };
             batches.extend(batch.map(|batch| (scope, batch)));
         }
         batches
+    }
+
+    /// What a proxy said of a resource does not hold for its next version, nor for one that is gone.
+    fn forget_refusal(&mut self, scope: &Scope, change: &Change) {
+        let key = match change {
+            Change::Put(resource) => refusal_key(scope, resource.type_url(), resource.name()),
+            Change::Remove(type_url, name) => refusal_key(scope, *type_url, name),
+        };
+        if let Some(refusal) = self.ledger.clear(&key) {
+            tracing::info!(%scope, name = %key.name, "no longer refused: {}", refusal.message);
+        }
     }
 
     fn hear(&mut self, event: Event) {
@@ -143,7 +162,8 @@ impl Mesh {
             Event::Interest { scope } => self.open(&scope),
             Event::Idle { scope } => self.close(&scope),
             Event::Nacked { scope, type_url, names, message, .. } => {
-                self.refused(&scope, type_url, &names, &message);
+                // Envoy ends its words with a line break, which arrives escaped.
+                self.refused(&scope, type_url, &names, message.trim_end_matches("\\n").trim());
             }
             Event::Acked { scope, type_url, names, .. } => {
                 for (name, _) in names {

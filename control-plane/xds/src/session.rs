@@ -268,6 +268,7 @@ impl Session {
             .names()
             .filter(|name| contents.get(of, name).is_none())
             .chain(state.ghosts.keys())
+            .chain(&state.doubtful)
             .cloned()
             .collect();
         names.extend(

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::values::{grpc_name, name, port, prefix, priority, service_host};
+use super::values::{exact_path, grpc_name, name, port, priority, service_host};
 use super::{GATEWAYS, SERVICES, document, map, matches, reference, sometimes};
 
 /// A gateway.
@@ -19,7 +19,7 @@ pub(super) fn gateway(number: usize) -> BoxedStrategy<Value> {
 }
 
 fn hostname() -> BoxedStrategy<Value> {
-    let suffix = prop::sample::select(&[".example", "example", ".Example.com", ".", "", "*.x", ".a b", ".é", "m", ".com:80", ".x\n"][..]);
+    let suffix = prop::sample::select(&[".example", "example", ".Example.com", ".", "*.x", ".a b", ".é", "m", ".com:80", ".x\n"][..]);
     prop_oneof![
         service_host().prop_map(|host| json!({ "exact": host })),
         suffix.prop_map(|suffix| json!({ "suffix": suffix })),
@@ -38,9 +38,9 @@ fn host_rewrite() -> impl Strategy<Value = Value> {
 fn rewrite() -> BoxedStrategy<Value> {
     let of_prefix = prop_oneof![
         switch().prop_map(|switch| json!({ "defaultPrefix": switch })),
-        prefix().prop_map(|prefix| json!({ "value": prefix })),
+        exact_path().prop_map(|prefix| json!({ "value": prefix })),
     ];
-    let of_path = prefix().prop_map(|path| json!({ "exact": path }));
+    let of_path = exact_path().prop_map(|path| json!({ "exact": path }));
     (sometimes(40, host_rewrite()), sometimes(40, of_prefix), sometimes(25, of_path))
         .prop_map(|(host, prefix, path)| map([("hostname", host), ("prefix", prefix), ("path", path)]))
         .boxed()

@@ -8,7 +8,7 @@ use serde_saphyr::{
     DuplicateKeyPolicy, Error, Localizer, Location, MessageFormatter, Options, UserMessageFormatter,
 };
 
-use super::split::{self, Chunk};
+use super::split::Chunk;
 use super::tree::{Mark, Node};
 
 /// Most values in all documents of a file, aliases counted each time they are used.
@@ -29,14 +29,17 @@ pub(super) struct ParseError {
     pub(super) help: Option<String>,
 }
 
-/// Parses the documents of a file in their order. Documents without content are left out.
-pub(super) fn documents(text: &str, is_json: bool) -> Vec<Result<Node, ParseError>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+/// Parses documents of one file in their order, with positions that count from the beginning of
+/// each. `values_before` is what documents of the file that are not parsed again hold.
+pub(super) fn parse(chunks: &[Chunk<'_>], values_before: usize) -> Vec<Result<Node, ParseError>> {
+    if chunks.is_empty() {
+        return Vec::new();
+    }
     thread::scope(|scope| {
         let parser = thread::Builder::new()
             .name("tulle-parse".to_owned())
             .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, || parse_all(text, is_json));
+            .spawn_scoped(scope, || parse_here(chunks, values_before));
         let parsed = parser
             .map_err(|error| error.to_string())
             .and_then(|thread| {
@@ -45,53 +48,46 @@ pub(super) fn documents(text: &str, is_json: bool) -> Vec<Result<Node, ParseErro
                     .map_err(|_| "the parser failed; please report this file".to_owned())
             });
         parsed.unwrap_or_else(|message| {
-            vec![Err(ParseError {
-                at: Mark { line: 1, column: 1 },
-                message,
-                help: None,
-            })]
+            let failed = |_| {
+                Err(ParseError {
+                    at: Mark { line: 1, column: 1 },
+                    message: message.clone(),
+                    help: None,
+                })
+            };
+            chunks.iter().map(failed).collect()
         })
     })
 }
 
-fn parse_all(text: &str, is_json: bool) -> Vec<Result<Node, ParseError>> {
-    let (chunks, json_error) = if is_json {
-        split::json(text)
-    } else {
-        (split::yaml(text), None)
-    };
-
-    let mut documents = Vec::with_capacity(chunks.len());
-    let mut values_left = MAX_VALUES;
-    for chunk in chunks {
-        let document = parse(chunk, values_left);
-        let used = document.as_ref().map_or(0, Node::size);
-        values_left = values_left.saturating_sub(used);
-        documents.push(document);
-    }
-    documents.extend(json_error.map(|error| {
-        let small = |number: usize| u32::try_from(number.max(1)).unwrap_or(u32::MAX);
-        let message = error.to_string();
-        let message = message.split(" at line ").next().unwrap_or_default();
-        Err(ParseError {
-            at: Mark {
-                line: small(error.line()),
-                column: small(error.column()),
-            },
-            message: format!("not valid JSON: {message}"),
-            help: None,
+fn parse_here(chunks: &[Chunk<'_>], values_before: usize) -> Vec<Result<Node, ParseError>> {
+    let mut values_left = MAX_VALUES.saturating_sub(values_before);
+    chunks
+        .iter()
+        .map(|chunk| {
+            let parsed =
+                serde_saphyr::from_str_with_options::<Node>(chunk.text, options(values_left))
+                    .map_err(|error| explain(&error));
+            let used = parsed.as_ref().map_or(0, Node::size);
+            values_left = values_left.saturating_sub(used);
+            parsed
         })
-    }));
-    documents
+        .collect()
 }
 
-fn parse(chunk: Chunk<'_>, max_values: usize) -> Result<Node, ParseError> {
-    serde_saphyr::from_str_with_options::<Node>(chunk.text, options(max_values))
-        .map(|mut node| {
-            node.move_down(chunk.lines_before);
-            node
-        })
-        .map_err(|error| explain(&error, chunk.lines_before))
+/// Where and why a text stops being JSON.
+pub(super) fn explain_json(error: &serde_json::Error) -> ParseError {
+    let small = |number: usize| u32::try_from(number.max(1)).unwrap_or(u32::MAX);
+    let message = error.to_string();
+    let message = message.split(" at line ").next().unwrap_or_default();
+    ParseError {
+        at: Mark {
+            line: small(error.line()),
+            column: small(error.column()),
+        },
+        message: format!("not valid JSON: {message}"),
+        help: None,
+    }
 }
 
 fn options(max_values: usize) -> Options {
@@ -116,11 +112,10 @@ fn options(max_values: usize) -> Options {
     }
 }
 
-fn explain(error: &Error, lines_before: u32) -> ParseError {
+fn explain(error: &Error) -> ParseError {
     let at = error
         .location()
-        .map_or(Mark { line: 1, column: 1 }, Mark::from)
-        .down(lines_before);
+        .map_or(Mark { line: 1, column: 1 }, Mark::from);
     let mut error = error.without_snippet();
     while let Error::AliasError { error: inner, .. } = error {
         error = inner;

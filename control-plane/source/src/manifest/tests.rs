@@ -1,9 +1,10 @@
 use super::*;
+use crate::problem::Severity;
 
 const MESH: &str = "apiVersion: appmesh.k8s.aws/v1beta2\nkind: Mesh\nmetadata:\n  name: color\n";
 
 fn read_as(file: &str, text: &str) -> Manifest {
-    read(&Path::new(file).into(), text)
+    read(&Path::new(file).into(), text, &Known::default()).0
 }
 
 fn read_yaml(text: &str) -> Manifest {
@@ -160,8 +161,8 @@ fn of_duplicate_keys_the_last_counts_with_a_warning() {
     assert_eq!(
         problems(&manifest),
         [
-            "m.yaml:9:3: VirtualRouter shop/color: spec.awsName: the key is here twice (first in \
-          line 7); this one counts (remove one)"
+            "m.yaml:9:3: VirtualRouter shop/color: spec.awsName: the key is here twice; the last \
+          one counts (remove one)"
         ]
     );
     assert_eq!(manifest.problems[0].severity, Severity::Warning);
@@ -326,4 +327,23 @@ fn an_object_without_a_name_is_a_document_that_cannot_be_told() {
         problems(&manifest),
         ["m.yaml:4:3: metadata.name: Mesh: required, but missing"]
     );
+}
+
+#[test]
+fn documents_that_stay_are_not_read_again_but_move() {
+    let file: Arc<Path> = Path::new("m.yaml").into();
+    let bad = router("  routes: 5\n");
+    let (before, known) = read(&file, &format!("{MESH}---\n{bad}"), &Known::default());
+    let text = format!("# one\n# line more\n---\n{MESH}---\n{bad}");
+    let (after, _) = read(&file, &text, &known);
+    let (fresh, _) = read(&file, &text, &Known::default());
+    assert_eq!(
+        problems(&before),
+        ["m.yaml:12:11: VirtualRouter shop/color: spec.routes: expected a list, found 5"]
+    );
+    assert_eq!(problems(&after), problems(&fresh));
+    assert_eq!(after.problems[0].place.line, 15);
+    assert_eq!(keys(&after), keys(&fresh));
+    let place = |manifest: &Manifest| manifest.objects[0].observed.as_ref().unwrap().place.clone();
+    assert_eq!(place(&after), place(&fresh));
 }

@@ -1,6 +1,6 @@
 //! A YAML or JSON document as a tree that remembers where everything stands.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -10,19 +10,9 @@ use tulle_crds::{FieldPath, Segment};
 
 /// A position in a text; both count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Mark {
-    pub(crate) line: u32,
-    pub(crate) column: u32,
-}
-
-impl Mark {
-    /// This position in a text that begins `lines` further down.
-    pub(crate) fn down(self, lines: u32) -> Self {
-        Self {
-            line: self.line.saturating_add(lines),
-            ..self
-        }
-    }
+pub(super) struct Mark {
+    pub(super) line: u32,
+    pub(super) column: u32,
 }
 
 impl From<Location> for Mark {
@@ -37,14 +27,14 @@ impl From<Location> for Mark {
 
 /// A value and where it begins. An alias stands where it is used.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Node {
-    pub(crate) at: Mark,
-    pub(crate) content: Content,
+pub(super) struct Node {
+    pub(super) at: Mark,
+    pub(super) content: Content,
 }
 
 /// What a node holds.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Content {
+pub(super) enum Content {
     Null,
     Bool(bool),
     Number(Number),
@@ -56,23 +46,23 @@ pub(crate) enum Content {
 
 /// A member of a map.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) key_at: Mark,
-    pub(crate) value: Node,
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) key_at: Mark,
+    pub(super) value: Node,
 }
 
 /// A key that a map holds more than once.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct DuplicateKey {
-    pub(crate) path: FieldPath,
-    pub(crate) first: Mark,
-    pub(crate) second: Mark,
+pub(super) struct DuplicateKey {
+    pub(super) path: FieldPath,
+    /// Where the key is for the second time, or a later one.
+    pub(super) again: Mark,
 }
 
 impl Node {
     /// The member of a map; the last one, as in [`Node::to_value`].
-    pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
+    pub(super) fn get(&self, key: &str) -> Option<&Entry> {
         match &self.content {
             Content::Map(entries) => entries.iter().rev().find(|entry| entry.key == key),
             _ => None,
@@ -80,7 +70,7 @@ impl Node {
     }
 
     /// The elements, if this is a list.
-    pub(crate) fn as_list(&self) -> Option<&[Node]> {
+    pub(super) fn as_list(&self) -> Option<&[Node]> {
         match &self.content {
             Content::List(items) => Some(items),
             _ => None,
@@ -88,7 +78,7 @@ impl Node {
     }
 
     /// The text, if this is a string.
-    pub(crate) fn as_str(&self) -> Option<&str> {
+    pub(super) fn as_str(&self) -> Option<&str> {
         match &self.content {
             Content::String(text) => Some(text),
             _ => None,
@@ -96,7 +86,7 @@ impl Node {
     }
 
     /// Where the value at `path` begins, or the nearest thing around it that is there.
-    pub(crate) fn locate(&self, path: &FieldPath) -> Mark {
+    pub(super) fn locate(&self, path: &FieldPath) -> Mark {
         let mut node = self;
         for segment in path.segments() {
             let next = match segment {
@@ -111,23 +101,8 @@ impl Node {
         node.at
     }
 
-    /// Moves every position down by a number of lines.
-    pub(crate) fn move_down(&mut self, lines: u32) {
-        self.at = self.at.down(lines);
-        match &mut self.content {
-            Content::List(items) => items.iter_mut().for_each(|item| item.move_down(lines)),
-            Content::Map(entries) => {
-                for entry in entries {
-                    entry.key_at = entry.key_at.down(lines);
-                    entry.value.move_down(lines);
-                }
-            }
-            _ => {}
-        }
-    }
-
     /// How many values there are, this one included.
-    pub(crate) fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         1 + match &self.content {
             Content::List(items) => items.iter().map(Node::size).sum(),
             Content::Map(entries) => entries.iter().map(|entry| entry.value.size()).sum(),
@@ -137,7 +112,7 @@ impl Node {
 
     /// The plain value; where a key is there more than once, the last one counts, as for kubectl,
     /// and it is added to `duplicates`.
-    pub(crate) fn to_value(&self, path: &FieldPath, duplicates: &mut Vec<DuplicateKey>) -> Value {
+    pub(super) fn to_value(&self, path: &FieldPath, duplicates: &mut Vec<DuplicateKey>) -> Value {
         match &self.content {
             Content::Null => Value::Null,
             Content::Bool(value) => Value::Bool(*value),
@@ -150,15 +125,13 @@ impl Node {
                 .collect(),
             Content::Map(entries) => {
                 let mut members = Map::new();
-                let mut seen: HashMap<&str, Mark> = HashMap::new();
+                let mut seen = HashSet::new();
                 for entry in entries {
                     let path = path.key(&entry.key);
-                    if let Some(first) = seen.insert(&entry.key, entry.key_at) {
-                        let second = entry.key_at;
+                    if !seen.insert(&entry.key) {
                         duplicates.push(DuplicateKey {
                             path: path.clone(),
-                            first,
-                            second,
+                            again: entry.key_at,
                         });
                     }
                     members.insert(entry.key.clone(), entry.value.to_value(&path, duplicates));

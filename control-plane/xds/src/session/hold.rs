@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Session;
+use super::state::InFlight;
 use crate::contents::Contents;
 use crate::resource::Resource;
 use crate::type_url::TypeIndex;
@@ -135,11 +136,8 @@ impl Session {
     ) -> Readiness {
         let state = &self.types[of.slot()];
         let missing = |why| Readiness::Not((of, name.clone()), why);
-        if state
-            .in_flight
-            .as_ref()
-            .is_some_and(|flight| flight.removes(name))
-        {
+        let leaves = |flight: &InFlight| flight.removes(name);
+        if state.doubtful.contains(name) || state.in_flight.as_ref().is_some_and(leaves) {
             return missing(Why::Unacknowledged);
         }
         let Some(stored) = contents.get(of, name) else {

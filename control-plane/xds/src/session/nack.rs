@@ -27,6 +27,7 @@ impl Session {
             .cloned()
             .collect();
         for resource in &taken {
+            state.doubtful.remove(resource.name());
             if let Some(ghost) = state.ghosts.remove(resource.name()) {
                 released.push((ghost, Some(resource.clone())));
             }
@@ -39,6 +40,7 @@ impl Session {
                 None => new.push(resource.clone()),
             });
         for name in &flight.removed {
+            state.doubtful.remove(name);
             let gone = [state.held.forget(name), state.ghosts.remove(name)];
             released.extend(gone.into_iter().flatten().map(|old| (old, None)));
             self.unsettled.remove(&(of, name.clone()));
@@ -105,10 +107,8 @@ impl Session {
         let only_removals = flight.fresh.is_empty();
         for name in &flight.removed {
             // it was taken away, most likely: nothing may count on it, and what is there again must come again
-            if let Some(old) = state.held.forget(name) {
-                state.ghosts.insert(name.clone(), old);
-            }
-            state.force(name.clone(), true);
+            state.doubtful.insert(name.clone());
+            state.pending.entry(name.clone()).or_default().answer = true;
         }
         let blamed = if culprits.is_empty() {
             flight
@@ -140,6 +140,7 @@ impl Session {
         let mut gone = Vec::new();
         for name in &flight.removed {
             state.pending.remove(name);
+            state.doubtful.remove(name);
             gone.extend(
                 [state.held.forget(name), state.ghosts.remove(name)]
                     .into_iter()

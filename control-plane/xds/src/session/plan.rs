@@ -260,7 +260,8 @@ impl Session {
             resource: resource.clone(),
             expired: Vec::new(),
         };
-        if state.held.version(name) == Some(stored.version()) && ghost.is_none() {
+        let sure = ghost.is_none() && !state.doubtful.contains(name);
+        if sure && state.held.version(name) == Some(stored.version()) {
             return if pending.forced {
                 send(stored)
             } else {

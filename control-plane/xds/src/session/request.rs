@@ -260,6 +260,7 @@ impl Session {
                 .names()
                 .chain(state.ghosts.keys())
                 .chain(state.pending.keys())
+                .chain(&state.doubtful)
                 .filter(|name| !state.subscription.covers(name))
                 .cloned()
                 .collect();
@@ -274,6 +275,7 @@ impl Session {
         let state = &mut self.types[of.slot()];
         state.pending.remove(name);
         state.withheld.remove(name);
+        state.doubtful.remove(name);
         let gone = [state.held.forget(name), state.ghosts.remove(name)];
         self.unsettled.remove(&(of, name.clone()));
         for resource in gone.into_iter().flatten() {

@@ -19,6 +19,9 @@ pub(crate) struct TypeState {
     /// What the client may have put to use although it never acknowledged it: the good part of a response it rejected,
     /// or what was under way when its last stream ended.
     pub(crate) ghosts: BTreeMap<Arc<str>, Arc<Resource>>,
+    /// What the client may have dropped, although it says or once said that it has it: a removal that it never
+    /// acknowledged.
+    pub(crate) doubtful: BTreeSet<Arc<str>>,
     /// Names to look at. The value tells what is known of the reason.
     pub(crate) pending: BTreeMap<Arc<str>, Pending>,
     /// A response is due even if it is empty: the client waits for one before it goes on.
@@ -80,7 +83,7 @@ impl InFlight {
 impl TypeState {
     /// The client may have some version of it.
     pub(crate) fn client_has(&self, name: &str) -> bool {
-        self.held.has(name) || self.ghosts.contains_key(name)
+        self.held.has(name) || self.ghosts.contains_key(name) || self.doubtful.contains(name)
     }
 
     pub(crate) fn force(&mut self, name: Arc<str>, answer: bool) {

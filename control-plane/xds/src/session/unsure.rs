@@ -34,7 +34,7 @@ impl Session {
             ghosts.insert(resource.name().clone(), resource);
         }
         for (of, name) in unsure.removed {
-            self.types[of.slot()].force(name, true);
+            self.types[of.slot()].doubtful.insert(name);
         }
         for of in self.table.indices() {
             self.types[of.slot()].unsure = unsure.types & (1 << of.slot()) != 0;
@@ -59,13 +59,9 @@ impl Session {
                 let removed = flight.removed.iter().cloned();
                 unsure.removed.extend(removed.map(|name| (of, name)));
             }
-            if !state.asked && state.unsure {
-                // recalled, and this stream was too short to make use of it
-                let recalled = state.pending.iter().filter(|(_, pending)| pending.answer);
-                unsure
-                    .removed
-                    .extend(recalled.map(|(name, _)| (of, name.clone())));
-            }
+            let doubtful = state.doubtful.iter().cloned();
+            unsure.removed.extend(doubtful.map(|name| (of, name)));
+            // recalled, and this stream was too short to make use of it
             let still = !state.asked && state.unsure;
             if state.in_flight.is_some() || still || unsure.len() > open {
                 unsure.types |= 1 << of.slot();
