@@ -34,7 +34,13 @@ struct Cli {
     #[arg(long, global = true, env = "TULLE_LOG", value_name = "FILTER")]
     log: Option<String>,
     /// How it is logged: `text` or `json`
-    #[arg(long, global = true, env = "TULLE_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        env = "TULLE_LOG_FORMAT",
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
     log_format: LogFormat,
     #[command(subcommand)]
     command: Command,

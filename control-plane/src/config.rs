@@ -140,7 +140,10 @@ impl MeshConfig {
             ));
         }
         if !is_dns_name(&config.cluster_domain) {
-            return Err(format!("spec.clusterDomain: {:?} is no DNS domain", config.cluster_domain));
+            return Err(format!(
+                "spec.clusterDomain: {:?} is no DNS domain",
+                config.cluster_domain
+            ));
         }
         Ok(config)
     }
@@ -170,9 +173,9 @@ impl MeshConfig {
 fn is_dns_name(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 253
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_'))
+        && text.bytes().all(|b| {
+            b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_')
+        })
 }
 
 #[cfg(test)]
@@ -210,7 +213,10 @@ mod tests {
     #[test]
     fn unknown_fields_other_kinds_and_bad_names_are_refused_by_name() {
         for (text, expected) in [
-            (format!("{HEAD}spec: {{implictRetry: true}}"), "implictRetry"),
+            (
+                format!("{HEAD}spec: {{implictRetry: true}}"),
+                "implictRetry",
+            ),
             (HEAD.replace("MeshConfig", "Config"), "kind: MeshConfig"),
             (HEAD.replace("v1alpha1", "v2"), API_VERSION),
             (format!("{HEAD}spec: {{trustDomain: 'A B'}}"), "trustDomain"),

@@ -68,7 +68,9 @@ impl Engine {
         self.settings = settings.clone();
         let mut delta = self.index.set_settings(settings);
         // Settings also reach the compiler, so every open view is planned again.
-        delta.views.extend(self.open.keys().map(|group| group.proxy.clone()));
+        delta
+            .views
+            .extend(self.open.keys().map(|group| group.proxy.clone()));
         self.follow(&delta)
     }
 
@@ -88,8 +90,7 @@ impl Engine {
                 }
             }
             // A view has taken its endpoints as they are now, so nothing is found twice.
-            let changes =
-                held.follow_endpoints(&delta.endpoints, &self.index, &mut self.cache);
+            let changes = held.follow_endpoints(&delta.endpoints, &self.index, &mut self.cache);
             if !changes.is_empty() {
                 updates.push((group.clone(), Update::Change(changes)));
             }
@@ -152,7 +153,10 @@ impl Engine {
             }
             for capture in captures {
                 let view = self.index.view(proxy);
-                findings.extend(view.map(|view| tulle_envoy::findings(&view, capture)).unwrap_or_default());
+                findings.extend(
+                    view.map(|view| tulle_envoy::findings(&view, capture))
+                        .unwrap_or_default(),
+                );
             }
         }
         findings.sort();
@@ -162,8 +166,12 @@ impl Engine {
 
     /// The findings that concern one group's proxies.
     pub fn findings_for(&self, group: &Group) -> Vec<Finding> {
-        let mut findings: Vec<Finding> =
-            self.index.findings_for(&group.proxy).into_iter().cloned().collect();
+        let mut findings: Vec<Finding> = self
+            .index
+            .findings_for(&group.proxy)
+            .into_iter()
+            .cloned()
+            .collect();
         if let Some(view) = self.index.view(&group.proxy) {
             findings.extend(tulle_envoy::findings(&view, group.capture));
         }

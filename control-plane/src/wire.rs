@@ -12,12 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::net::TcpListener;
 use tulle_identity::{Identity, ServingCertificate, ServingNames, TrustDomain};
 use tulle_runtime::admin::{AdminPages, AdminServer};
 use tulle_runtime::drain::{Drained, drain};
 use tulle_runtime::readiness::Readiness;
 use tulle_source::FileSource;
-use tokio::net::TcpListener;
 use tulle_xds::{Server, ServerSettings, Store, TypeTable};
 
 use crate::config::MeshConfig;
@@ -56,7 +56,8 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         .with_context(|| format!("xDS port: cannot listen on {address}"))?;
     let address = listener.local_addr()?;
     let server = xds_server(&config, &identity, store.clone())?;
-    let admin = AdminServer::bind(SocketAddr::new(config.listen.address, config.listen.admin)).await?;
+    let admin =
+        AdminServer::bind(SocketAddr::new(config.listen.address, config.listen.admin)).await?;
     tracing::info!(xds = %address, admin = %admin.address(), "listening");
 
     let (trigger, watcher) = drain();
@@ -96,12 +97,21 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn xds_server(config: &MeshConfig, identity: &Identity, store: Arc<Store>) -> anyhow::Result<Server> {
+fn xds_server(
+    config: &MeshConfig,
+    identity: &Identity,
+    store: Arc<Store>,
+) -> anyhow::Result<Server> {
     let names = ServingNames {
         dns_names: vec!["localhost".to_owned(), "tulle.tulle-system.svc".to_owned()],
         addresses: vec![config.local_xds().ip()],
     };
     let certificate = ServingCertificate::new(identity.authority.clone(), names)?;
     let authenticator = Arc::new(authenticate::Tokens::new(identity.tokens.clone()));
-    Ok(Server::new(store, authenticator, certificate, ServerSettings::default())?)
+    Ok(Server::new(
+        store,
+        authenticator,
+        certificate,
+        ServerSettings::default(),
+    )?)
 }

@@ -19,7 +19,7 @@ const CASES: u32 = 60;
 fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(CASES);
     // A step of shrinking is a run of Envoy.
-    ProptestConfig { cases, max_shrink_iters: 400, max_shrink_time: 120_000, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases, max_shrink_iters: 300, max_shrink_time: 60_000, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 fn groups(engine: &Engine) -> Vec<Group> {

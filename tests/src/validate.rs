@@ -164,7 +164,9 @@ fn rename(resources: &mut Value, n: usize) {
         let address = &mut listener["address"]["socket_address"]["address"];
         let next = addresses.len() + 1;
         let number = *addresses.entry(text(address)).or_insert(next);
-        *address = format!("127.{}.{}.{number}", 100 + n / 250, n % 250).into();
+        // The same family again; that of IPv4 inside IPv6 may be listened on for both.
+        let family = if text(address).contains(':') { "::ffff:" } else { "" };
+        *address = format!("{family}127.{}.{}.{number}", 100 + n / 250, n % 250).into();
         rename_clusters(listener, &prefix);
     }
     for cluster in resources["clusters"].as_array_mut().into_iter().flatten() {

@@ -56,8 +56,12 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         proxy: args.proxy.clone(),
         capture: args.capture,
     };
-    let token = identity.tokens.issue(&claims, DAY * u32::from(args.token_days))?;
-    let server = args.server.unwrap_or_else(|| config.local_xds().to_string());
+    let token = identity
+        .tokens
+        .issue(&claims, DAY * u32::from(args.token_days))?;
+    let server = args
+        .server
+        .unwrap_or_else(|| config.local_xds().to_string());
     let (host, port) = server
         .rsplit_once(':')
         .and_then(|(host, port)| Some((host.trim_matches(['[', ']']), port.parse().ok()?)))
@@ -67,13 +71,18 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         Capture::Loopback(block) => block.admin(),
     };
     std::fs::create_dir_all(&args.out).with_context(|| format!("--out {}", args.out.display()))?;
-    let directory = args.out.canonicalize().with_context(|| format!("--out {}", args.out.display()))?;
+    let directory = args
+        .out
+        .canonicalize()
+        .with_context(|| format!("--out {}", args.out.display()))?;
     let spec = BootstrapSpec {
         node_id: args.proxy.to_string(),
         node_cluster: args.proxy.to_string(),
         control_plane: host.to_owned(),
         control_plane_port: port,
-        control_plane_identity: tulle_identity::serving::server_id(&identity.authority).as_str().to_owned(),
+        control_plane_identity: tulle_identity::serving::server_id(&identity.authority)
+            .as_str()
+            .to_owned(),
         admin: SocketAddr::new(IpAddr::V4(admin), ADMIN_PORT),
         token,
         root_pem: identity.authority.root_pem().to_owned(),

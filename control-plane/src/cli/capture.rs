@@ -22,7 +22,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "PORT", value_delimiter = ',')]
     app_ports: Vec<u16>,
     /// Users whose connections are left alone
-    #[arg(long, value_name = "UID", value_delimiter = ',', default_value = "1337")]
+    #[arg(
+        long,
+        value_name = "UID",
+        value_delimiter = ',',
+        default_value = "1337"
+    )]
     ignore_uid: Vec<u32>,
     /// Groups whose connections are left alone
     #[arg(long, value_name = "GID", value_delimiter = ',')]
@@ -31,7 +36,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "PORT", value_delimiter = ',')]
     ignore_ports: Vec<u16>,
     /// Destinations that are left alone, as addresses or CIDR blocks
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', default_value = "169.254.169.254")]
+    #[arg(
+        long,
+        value_name = "CIDR",
+        value_delimiter = ',',
+        default_value = "169.254.169.254"
+    )]
     ignore_cidrs: Vec<Cidr>,
     /// Redirect IPv6 too
     #[arg(long)]
@@ -54,7 +64,12 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         app_ports: args.app_ports.into_iter().collect(),
         ignored_users: args.ignore_uid.into_iter().collect(),
         ignored_groups: args.ignore_gid.into_iter().collect(),
-        ignored_ports: defaults.ignored_ports.iter().copied().chain(args.ignore_ports).collect::<BTreeSet<u16>>(),
+        ignored_ports: defaults
+            .ignored_ports
+            .iter()
+            .copied()
+            .chain(args.ignore_ports)
+            .collect::<BTreeSet<u16>>(),
         ignored_destinations: args.ignore_cidrs.into_iter().collect(),
         ipv6: args.ipv6,
         ..defaults

@@ -49,14 +49,26 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         };
         print::complain(severity, &problem.to_string());
     }
-    let group = Group { proxy: args.proxy, capture: args.capture };
+    let group = Group {
+        proxy: args.proxy,
+        capture: args.capture,
+    };
     let findings = loaded.engine.findings_for(&group);
     for finding in &findings {
         print::complain(finding.severity, &offline::placed(finding, &loaded.places));
     }
     if !loaded.engine.proxies().contains(&group.proxy) {
-        let known: Vec<String> = loaded.engine.proxies().iter().map(ToString::to_string).collect();
-        bail!("no object declares {}; the manifests declare: {}", group.proxy, known.join(", "));
+        let known: Vec<String> = loaded
+            .engine
+            .proxies()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        bail!(
+            "no object declares {}; the manifests declare: {}",
+            group.proxy,
+            known.join(", ")
+        );
     }
     let document = if args.inlined {
         offline::static_bootstrap(&mut loaded.engine, &group)?
@@ -68,7 +80,12 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         Output::Yaml => offline::yaml(&document)?,
     };
     print::out(&text)?;
-    let faulty = findings.iter().any(|finding| finding.severity == Severity::Error)
-        || loaded.problems.iter().any(|problem| problem.severity == tulle_source::Severity::Error);
+    let faulty = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error)
+        || loaded
+            .problems
+            .iter()
+            .any(|problem| problem.severity == tulle_source::Severity::Error);
     Ok(if faulty { FAULT } else { OK })
 }

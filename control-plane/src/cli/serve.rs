@@ -30,7 +30,9 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> anyhow::Result<u8> {
     let config = args.config.load()?;
     if args.state.is_none() {
-        tracing::warn!("no --state: tokens and certificates are of no use after a restart, and `tulle bootstrap` cannot make any");
+        tracing::warn!(
+            "no --state: tokens and certificates are of no use after a restart, and `tulle bootstrap` cannot make any"
+        );
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -36,7 +36,9 @@ impl Cache {
         }
         let compiled = compile();
         let keys = |pairs: Vec<(&'static str, Str)>| {
-            pairs.into_iter().map(|(url, name)| (TypeUrl::new(url), name))
+            pairs
+                .into_iter()
+                .map(|(url, name)| (TypeUrl::new(url), name))
         };
         let resource = Resource::new(type_url, name.clone(), version, &compiled.bytes)
             .with_requires(keys(compiled.requires))

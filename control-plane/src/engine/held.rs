@@ -32,7 +32,10 @@ impl Held {
 
     /// All that the group holds.
     pub(super) fn resources(&self) -> Vec<Arc<Resource>> {
-        self.resources.values().map(|held| held.resource.clone()).collect()
+        self.resources
+            .values()
+            .map(|held| held.resource.clone())
+            .collect()
     }
 
     /// The group's view is different, or is looked at for the first time.

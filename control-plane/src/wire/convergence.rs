@@ -25,7 +25,9 @@ pub(super) struct Change {
 }
 
 fn epoch_millis<S: serde::Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     serializer.serialize_u64(since.as_millis() as u64)
 }
 
@@ -66,7 +68,12 @@ impl Convergence {
     }
 
     /// A stream has ended; nobody waits for it.
-    pub(super) fn disconnected(&mut self, scope: &Scope, stream: StreamId, now: SystemTime) -> Vec<f64> {
+    pub(super) fn disconnected(
+        &mut self,
+        scope: &Scope,
+        stream: StreamId,
+        now: SystemTime,
+    ) -> Vec<f64> {
         if let Some(streams) = self.streams.get_mut(scope) {
             streams.remove(&stream);
             if streams.is_empty() {
@@ -79,7 +86,12 @@ impl Convergence {
     }
 
     /// A change was made, which concerns these scopes from these batches on.
-    pub(super) fn changed(&mut self, objects: Vec<String>, saved: SystemTime, batches: &[(Scope, u64)]) {
+    pub(super) fn changed(
+        &mut self,
+        objects: Vec<String>,
+        saved: SystemTime,
+        batches: &[(Scope, u64)],
+    ) {
         let mut waiting = BTreeMap::new();
         for (scope, batch) in batches {
             for stream in self.streams.get(scope).into_iter().flatten() {
@@ -111,7 +123,11 @@ impl Convergence {
         })
     }
 
-    fn settle(&mut self, at: SystemTime, mut accept: impl FnMut(&mut BTreeMap<StreamId, u64>)) -> Vec<f64> {
+    fn settle(
+        &mut self,
+        at: SystemTime,
+        mut accept: impl FnMut(&mut BTreeMap<StreamId, u64>),
+    ) -> Vec<f64> {
         let mut arrived = Vec::new();
         let newest = self.pending.len();
         let last = &mut self.last;
@@ -122,11 +138,19 @@ impl Convergence {
             pending.change.waiting = pending.waiting.len();
             let done = pending.waiting.is_empty();
             if done {
-                let millis = at.duration_since(pending.change.saved).unwrap_or_default().as_secs_f64() * 1000.0;
+                let millis = at
+                    .duration_since(pending.change.saved)
+                    .unwrap_or_default()
+                    .as_secs_f64()
+                    * 1000.0;
                 pending.change.millis = Some(millis);
                 arrived.push(millis);
             }
-            if n == newest && last.as_ref().is_some_and(|last| last.saved == pending.change.saved) {
+            if n == newest
+                && last
+                    .as_ref()
+                    .is_some_and(|last| last.saved == pending.change.saved)
+            {
                 *last = Some(pending.change.clone());
             }
             !done

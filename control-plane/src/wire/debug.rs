@@ -47,11 +47,19 @@ impl Ask {
     async fn ask(&self, question: impl FnOnce(Reply) -> Question) -> Response {
         let (reply, answer) = oneshot::channel();
         if self.0.send(question(Reply(reply))).await.is_err() {
-            return (StatusCode::SERVICE_UNAVAILABLE, "the control plane is ending\n").into_response();
+            return (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the control plane is ending\n",
+            )
+                .into_response();
         }
         match answer.await {
             Ok(answer) => Json(answer).into_response(),
-            Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the control plane is ending\n").into_response(),
+            Err(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the control plane is ending\n",
+            )
+                .into_response(),
         }
     }
 }
@@ -108,5 +116,8 @@ async fn config(State(pages): State<Pages>, Query(whose): Query<Whose>) -> Respo
         Ok(capture) => capture,
         Err(error) => return bad(format!("{error}")),
     };
-    pages.ask.ask(|reply| Question::Config(Group { proxy, capture }, reply)).await
+    pages
+        .ask
+        .ask(|reply| Question::Config(Group { proxy, capture }, reply))
+        .await
 }

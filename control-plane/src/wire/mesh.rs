@@ -150,35 +150,75 @@ impl Mesh {
 
     fn hear(&mut self, event: Event) {
         match event {
-            Event::Connected { scope, stream, caller, .. } => {
+            Event::Connected {
+                scope,
+                stream,
+                caller,
+                ..
+            } => {
                 tracing::info!(proxy = %caller, %stream, "connected");
                 self.convergence.connected(scope, stream);
             }
-            Event::Disconnected { scope, stream, caller } => {
+            Event::Disconnected {
+                scope,
+                stream,
+                caller,
+            } => {
                 tracing::info!(proxy = %caller, %stream, "disconnected");
-                let arrived = self.convergence.disconnected(&scope, stream, SystemTime::now());
+                let arrived = self
+                    .convergence
+                    .disconnected(&scope, stream, SystemTime::now());
                 self.note_arrivals(arrived);
             }
             Event::Interest { scope } => self.open(&scope),
             Event::Idle { scope } => self.close(&scope),
-            Event::Nacked { scope, type_url, names, message, .. } => {
+            Event::Nacked {
+                scope,
+                type_url,
+                names,
+                message,
+                ..
+            } => {
                 // Envoy ends its words with a line break, which arrives escaped.
-                self.refused(&scope, type_url, &names, message.trim_end_matches("\\n").trim());
+                self.refused(
+                    &scope,
+                    type_url,
+                    &names,
+                    message.trim_end_matches("\\n").trim(),
+                );
             }
-            Event::Acked { scope, type_url, names, .. } => {
+            Event::Acked {
+                scope,
+                type_url,
+                names,
+                ..
+            } => {
                 for (name, _) in names {
                     self.ledger.clear(&refusal_key(&scope, type_url, &name));
                 }
             }
-            Event::Converged { stream, batch, at, .. } => {
+            Event::Converged {
+                stream, batch, at, ..
+            } => {
                 let at = SystemTime::now() - at.elapsed();
                 let arrived = self.convergence.converged(stream, batch, at);
                 self.note_arrivals(arrived);
             }
-            Event::Held { scope, resource: (type_url, name), waits_for, rejected, .. } => {
+            Event::Held {
+                scope,
+                resource: (type_url, name),
+                waits_for,
+                rejected,
+                ..
+            } => {
                 tracing::debug!(%scope, %type_url, %name, ?waits_for, rejected, "held back");
             }
-            Event::HoldExpired { scope, resource: (type_url, name), waited_for, .. } => {
+            Event::HoldExpired {
+                scope,
+                resource: (type_url, name),
+                waited_for,
+                ..
+            } => {
                 tracing::warn!(
                     %scope, %type_url, %name, ?waited_for,
                     "sent although something it needs has not been accepted in time"
@@ -201,7 +241,9 @@ impl Mesh {
             Question::Config(group, reply) => {
                 let resources = crate::offline::resources(&mut self.engine, &group);
                 let sections = crate::offline::sections(&resources);
-                reply.send(sections.unwrap_or_else(|error| json!({ "error": format!("{error:#}") })));
+                reply.send(
+                    sections.unwrap_or_else(|error| json!({ "error": format!("{error:#}") })),
+                );
             }
         }
     }
@@ -228,7 +270,13 @@ impl Mesh {
                 let mut value = json!(refusal);
                 value["severity"] = json!("error");
                 value["resource"] = json!(resource);
-                with_place(value, refusal.objects.first().and_then(|object| self.places.get(object)))
+                with_place(
+                    value,
+                    refusal
+                        .objects
+                        .first()
+                        .and_then(|object| self.places.get(object)),
+                )
             })
             .collect();
         let problems: Vec<Value> = self.problems.iter().map(problem_json).collect();
@@ -268,7 +316,10 @@ impl Mesh {
                 objects: objects.clone(),
                 since: SystemTime::now(),
             };
-            if self.ledger.refuse(refusal_key(scope, type_url, name), refusal) {
+            if self
+                .ledger
+                .refuse(refusal_key(scope, type_url, name), refusal)
+            {
                 let objects: Vec<String> = objects.iter().map(ToString::to_string).collect();
                 tracing::error!(
                     %scope, %type_url, %name, objects = objects.join(", "),
@@ -296,9 +347,15 @@ impl Mesh {
     }
 
     fn tell_findings(&mut self) {
-        let news = self.ledger.set_findings(self.engine.findings().into_iter().collect());
+        let news = self
+            .ledger
+            .set_findings(self.engine.findings().into_iter().collect());
         for finding in news.appeared {
-            let place = self.places.get(&finding.object).map(|place| format!("{place}: ")).unwrap_or_default();
+            let place = self
+                .places
+                .get(&finding.object)
+                .map(|place| format!("{place}: "))
+                .unwrap_or_default();
             let statement = finding.statement();
             match finding.severity {
                 Severity::Error => tracing::error!("{place}{statement}"),
@@ -340,10 +397,21 @@ fn saved_at(batch: &Batch) -> SystemTime {
         .changes
         .iter()
         .filter_map(|change| change.object.as_ref())
-        .filter_map(|observed| std::fs::metadata(&observed.place.file).ok()?.modified().ok())
+        .filter_map(|observed| {
+            std::fs::metadata(&observed.place.file)
+                .ok()?
+                .modified()
+                .ok()
+        })
         .max();
     match newest {
-        Some(saved) if noticed.duration_since(saved).is_ok_and(|age| age.as_secs() < 10) => saved,
+        Some(saved)
+            if noticed
+                .duration_since(saved)
+                .is_ok_and(|age| age.as_secs() < 10) =>
+        {
+            saved
+        }
         _ => noticed,
     }
 }

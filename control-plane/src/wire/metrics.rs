@@ -26,7 +26,9 @@ pub(super) fn metrics(server: Server) -> (Metrics, tulle_runtime::metrics::Metri
         "Time from a file's save until the last proxy concerned has accepted the change",
         metrics.convergence.clone(),
     );
-    builder.scope("xds").register_collector(Box::new(Xds(server)));
+    builder
+        .scope("xds")
+        .register_collector(Box::new(Xds(server)));
     (metrics, builder.build())
 }
 
@@ -43,18 +45,50 @@ impl Collector for Xds {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let counters = self.0.counters();
         let totals = [
-            ("connections_accepted", "Connections accepted", counters.connections),
-            ("connections_refused", "Connections closed because there were too many", counters.connections_refused),
-            ("handshakes_failed", "TLS handshakes that failed or took too long", counters.handshakes_failed),
+            (
+                "connections_accepted",
+                "Connections accepted",
+                counters.connections,
+            ),
+            (
+                "connections_refused",
+                "Connections closed because there were too many",
+                counters.connections_refused,
+            ),
+            (
+                "handshakes_failed",
+                "TLS handshakes that failed or took too long",
+                counters.handshakes_failed,
+            ),
             ("denied", "Calls refused for want of proof", counters.denied),
             ("streams_begun", "Streams begun", counters.streams),
             ("requests", "Discovery requests read", counters.requests),
-            ("responses", "Discovery responses written", counters.responses),
-            ("resources_sent", "Resources in those responses", counters.resources),
-            ("removals_sent", "Removals in those responses", counters.removals),
+            (
+                "responses",
+                "Discovery responses written",
+                counters.responses,
+            ),
+            (
+                "resources_sent",
+                "Resources in those responses",
+                counters.resources,
+            ),
+            (
+                "removals_sent",
+                "Removals in those responses",
+                counters.removals,
+            ),
             ("nacks", "Responses that clients rejected", counters.nacks),
-            ("holds_expired", "Resources sent although a requirement was missing", counters.holds_expired),
-            ("panics", "Streams ended by a defect of this program", counters.panics),
+            (
+                "holds_expired",
+                "Resources sent although a requirement was missing",
+                counters.holds_expired,
+            ),
+            (
+                "panics",
+                "Streams ended by a defect of this program",
+                counters.panics,
+            ),
         ];
         for (name, help, value) in totals {
             let counter = ConstCounter::new(value);

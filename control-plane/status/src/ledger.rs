@@ -36,14 +36,18 @@ impl Ledger {
     /// The current findings, by severity, then by object.
     pub fn findings(&self) -> Vec<Finding> {
         let mut all: Vec<Finding> = self.findings.iter().cloned().collect();
-        all.sort_by(|a, b| (b.severity, &a.object, &a.field).cmp(&(a.severity, &b.object, &b.field)));
+        all.sort_by(|a, b| {
+            (b.severity, &a.object, &a.field).cmp(&(a.severity, &b.object, &b.field))
+        });
         all
     }
 
     /// Notes a refusal. Returns true if it is news; the first `since` is kept.
     pub fn refuse(&mut self, key: RefusalKey, refusal: Refusal) -> bool {
         match self.refusals.get_mut(&key) {
-            Some(known) if known.message == refusal.message && known.objects == refusal.objects => false,
+            Some(known) if known.message == refusal.message && known.objects == refusal.objects => {
+                false
+            }
             Some(known) => {
                 let since = known.since;
                 *known = Refusal { since, ..refusal };
@@ -82,7 +86,13 @@ mod tests {
 
     fn finding(name: &str) -> Finding {
         let object = ObjectId::new("appmesh.k8s.aws", "VirtualRouter", "shop", name);
-        Finding::new(Severity::Error, "dangling-reference", &object, "spec", "nobody there")
+        Finding::new(
+            Severity::Error,
+            "dangling-reference",
+            &object,
+            "spec",
+            "nobody there",
+        )
     }
 
     #[test]
@@ -91,15 +101,32 @@ mod tests {
         let first = ledger.set_findings([finding("a"), finding("b")].into());
         assert_eq!((first.appeared.len(), first.mended.len()), (2, 0));
         let second = ledger.set_findings([finding("b"), finding("c")].into());
-        assert_eq!(second, News { appeared: vec![finding("c")], mended: vec![finding("a")] });
-        assert_eq!(ledger.set_findings([finding("b"), finding("c")].into()), News::default());
+        assert_eq!(
+            second,
+            News {
+                appeared: vec![finding("c")],
+                mended: vec![finding("a")]
+            }
+        );
+        assert_eq!(
+            ledger.set_findings([finding("b"), finding("c")].into()),
+            News::default()
+        );
     }
 
     #[test]
     fn a_repeated_refusal_is_no_news_and_keeps_its_time() {
         let mut ledger = Ledger::default();
-        let key = RefusalKey { scope: "s".into(), type_url: "t".into(), name: "n".into() };
-        let refusal = |message: &str, since| Refusal { message: message.into(), objects: vec![], since };
+        let key = RefusalKey {
+            scope: "s".into(),
+            type_url: "t".into(),
+            name: "n".into(),
+        };
+        let refusal = |message: &str, since| Refusal {
+            message: message.into(),
+            objects: vec![],
+            since,
+        };
         assert!(ledger.refuse(key.clone(), refusal("bad", SystemTime::UNIX_EPOCH)));
         assert!(!ledger.refuse(key.clone(), refusal("bad", SystemTime::now())));
         assert!(ledger.refuse(key.clone(), refusal("worse", SystemTime::now())));
