@@ -44,7 +44,7 @@ layer_unit() {
 }
 
 layer_golden() { need_rust && need_envoys && build_tulle && cargo_test --test golden; }
-layer_property() { need_rust && cargo_test --test property; }
+layer_property() { need_rust && need_envoys && cargo_test --test property; }
 layer_protocol() { need_rust && need_grpc_python && need_envoys && build_tulle && cargo_test --test protocol; }
 layer_envoy() { need_rust && need_network_namespaces && need_envoys && build_tulle && cargo_test --test envoy; }
 
