@@ -21,7 +21,13 @@ const MAY_SEE_ALL: &[&str] = &["tulle", "tulle-tests"];
 
 fn workspace() -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs");
@@ -55,7 +61,9 @@ fn rooms_depend_only_along_the_drawn_arrows() {
         }
         for other in depends_on {
             assert!(
-                allowed.get(room.as_str()).is_some_and(|list| list.contains(&other.as_str())),
+                allowed
+                    .get(room.as_str())
+                    .is_some_and(|list| list.contains(&other.as_str())),
                 "{room} depends on {other}, an arrow that ARCHITECTURE.md does not draw"
             );
         }
@@ -66,9 +74,14 @@ fn rooms_depend_only_along_the_drawn_arrows() {
 fn every_arrow_is_used_and_every_room_exists() {
     let workspace = workspace();
     for (room, arrows) in ARROWS {
-        let depends_on = workspace.get(*room).unwrap_or_else(|| panic!("no room {room}"));
+        let depends_on = workspace
+            .get(*room)
+            .unwrap_or_else(|| panic!("no room {room}"));
         for arrow in *arrows {
-            assert!(depends_on.contains(*arrow), "{room} no longer needs {arrow}: take the arrow away");
+            assert!(
+                depends_on.contains(*arrow),
+                "{room} no longer needs {arrow}: take the arrow away"
+            );
         }
     }
 }
@@ -76,7 +89,13 @@ fn every_arrow_is_used_and_every_room_exists() {
 #[test]
 fn only_proto_names_envoy_types_and_only_crds_names_kubernetes_types() {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs");
@@ -89,7 +108,11 @@ fn only_proto_names_envoy_types_and_only_crds_names_kubernetes_types() {
                 "k8s-openapi" => "tulle-crds",
                 _ => continue,
             };
-            assert_eq!(name, owner, "{} belongs to {owner} alone", dependency["name"]);
+            assert_eq!(
+                name, owner,
+                "{} belongs to {owner} alone",
+                dependency["name"]
+            );
         }
     }
 }

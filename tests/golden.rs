@@ -3,6 +3,9 @@
 //! `TULLE_UPDATE=1 cargo test -p tulle-tests --test golden` writes the outputs anew, to be read before
 //! they are committed.
 
+#[path = "golden/cli.rs"]
+mod cli;
+
 use std::process::Command;
 
 use tulle_control_plane::offline;
@@ -22,7 +25,8 @@ fn every_supported_envoy_accepts_every_case() {
     for case in cases() {
         let mut loaded = case.load();
         for group in case.groups(&loaded) {
-            let bootstrap = offline::static_bootstrap(&mut loaded.engine, &group).expect("a bootstrap");
+            let bootstrap =
+                offline::static_bootstrap(&mut loaded.engine, &group).expect("a bootstrap");
             let name = format!("{} {group}", case.name).replace(['/', ' '], "-");
             let path = folder.path().join(name).with_extension("json");
             std::fs::write(&path, bootstrap.to_string()).expect("writable");
@@ -30,12 +34,22 @@ fn every_supported_envoy_accepts_every_case() {
         }
     }
     let envoys = programs::envoys();
-    assert!(envoys.len() >= 3, "expected three versions of Envoy, found {envoys:?}");
+    assert!(
+        envoys.len() >= 3,
+        "expected three versions of Envoy, found {envoys:?}"
+    );
     let mut refused = Vec::new();
     for (version, envoy) in envoys {
         for file in &files {
             let output = Command::new(&envoy)
-                .args(["--mode", "validate", "--use-dynamic-base-id", "-l", "error", "-c"])
+                .args([
+                    "--mode",
+                    "validate",
+                    "--use-dynamic-base-id",
+                    "-l",
+                    "error",
+                    "-c",
+                ])
                 .arg(file)
                 .output()
                 .expect("Envoy runs");

@@ -21,7 +21,7 @@ struct Document {
     #[serde(rename = "metadata")]
     _metadata: Option<Metadata>,
     #[serde(default)]
-    spec: MeshConfig,
+    spec: Option<MeshConfig>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -125,14 +125,22 @@ impl MeshConfig {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let document: Document = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        // First YAML, then the document, so that an error of the second kind can name its field.
+        let value: serde_json::Value = serde_saphyr::from_str(text).map_err(|error| {
+            let place = error.location().map_or_else(String::new, |place| {
+                format!("{}:{}: ", place.line(), place.column())
+            });
+            format!("{place}not one YAML document: {}", error.without_snippet())
+        })?;
+        let document: Document = serde_path_to_error::deserialize(value)
+            .map_err(|error| format!("{}: {}", error.path(), error.inner()))?;
         if document.api_version != API_VERSION || document.kind != KIND {
             return Err(format!(
                 "it is {} {}; expected apiVersion: {API_VERSION}, kind: {KIND}",
                 document.api_version, document.kind
             ));
         }
-        let config = document.spec;
+        let config = document.spec.unwrap_or_default();
         if !is_dns_name(&config.trust_domain) {
             return Err(format!(
                 "spec.trustDomain: {:?} is no trust domain: lower-case letters, digits, `.`, `-`, `_`",
@@ -143,6 +151,13 @@ impl MeshConfig {
             return Err(format!(
                 "spec.clusterDomain: {:?} is no DNS domain",
                 config.cluster_domain
+            ));
+        }
+        let listen = &config.listen;
+        if listen.xds == listen.admin && listen.xds != 0 {
+            return Err(format!(
+                "spec.listen.admin: {} is spec.listen.xds already; give each a port of its own",
+                listen.admin
             ));
         }
         Ok(config)
@@ -187,6 +202,8 @@ mod tests {
     #[test]
     fn an_empty_document_is_the_defaults() {
         assert_eq!(MeshConfig::parse(HEAD).unwrap(), MeshConfig::default());
+        let null = format!("{HEAD}spec:\n");
+        assert_eq!(MeshConfig::parse(&null).unwrap(), MeshConfig::default());
     }
 
     #[test]
@@ -220,6 +237,19 @@ mod tests {
             (HEAD.replace("MeshConfig", "Config"), "kind: MeshConfig"),
             (HEAD.replace("v1alpha1", "v2"), API_VERSION),
             (format!("{HEAD}spec: {{trustDomain: 'A B'}}"), "trustDomain"),
+            (
+                format!("{HEAD}spec: {{listen: {{address: nowhere}}}}"),
+                "spec.listen.address: ",
+            ),
+            (
+                format!("{HEAD}spec: {{listen: {{xds: 70000}}}}"),
+                "spec.listen.xds: ",
+            ),
+            (
+                format!("{HEAD}spec: {{listen: {{xds: 5, admin: 5}}}}"),
+                "spec.listen.admin: ",
+            ),
+            (format!("{HEAD}spec: [}}"), "3:"),
         ] {
             let error = MeshConfig::parse(&text).unwrap_err();
             assert!(error.contains(expected), "{error}");

@@ -5,13 +5,14 @@ mod cache;
 mod group;
 mod held;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tulle_index::{Delta, Index};
+use tulle_model::endpoint::EndpointSetId;
 use tulle_model::fragment::Translated;
 use tulle_model::settings::Settings;
-use tulle_model::{Capture, Finding, ObjectId, ProxyId};
+use tulle_model::{Capture, Finding, ObjectId, ProxyId, ProxyKind, Severity};
 use tulle_xds::{Change, Resource, Scope, TypeUrl};
 
 pub use group::Group;
@@ -43,6 +44,8 @@ pub struct Engine {
     index: Index,
     settings: Settings,
     open: BTreeMap<Group, Held>,
+    /// What cannot be compiled exactly, by proxy; only proxies of which there is something to say.
+    uncompilable: BTreeMap<ProxyId, BTreeSet<Finding>>,
     cache: Cache,
 }
 
@@ -53,6 +56,7 @@ impl Engine {
             index: Index::new(settings.clone()),
             settings,
             open: BTreeMap::new(),
+            uncompilable: BTreeMap::new(),
             cache: Cache::default(),
         }
     }
@@ -60,17 +64,6 @@ impl Engine {
     /// Takes new, changed and vanished (`None`) objects as one change.
     pub fn apply(&mut self, batch: Vec<(ObjectId, Option<Arc<Translated>>)>) -> Outcome {
         let delta = self.index.apply(batch);
-        self.follow(&delta)
-    }
-
-    /// Takes new settings.
-    pub fn set_settings(&mut self, settings: Settings) -> Outcome {
-        self.settings = settings.clone();
-        let mut delta = self.index.set_settings(settings);
-        // Settings also reach the compiler, so every open view is planned again.
-        delta
-            .views
-            .extend(self.open.keys().map(|group| group.proxy.clone()));
         self.follow(&delta)
     }
 
@@ -95,11 +88,43 @@ impl Engine {
                 updates.push((group.clone(), Update::Change(changes)));
             }
         }
-        self.cache.forget_unused();
-        Outcome {
-            updates,
-            findings: delta.findings,
+        let mut findings = delta.findings;
+        for proxy in &delta.views {
+            findings |= self.check(proxy);
         }
+        if delta.views.iter().any(|proxy| self.is_open(proxy)) {
+            updates.extend(self.pin());
+        }
+        self.cache.forget_unused();
+        Outcome { updates, findings }
+    }
+
+    /// Keeps the endpoints of groups whose object is gone up to date: their proxies still send requests.
+    fn pin(&mut self) -> Vec<(Group, Update)> {
+        let orphans = || {
+            self.open
+                .iter()
+                .filter(|(group, _)| self.index.view(&group.proxy).is_none())
+        };
+        let pinned: BTreeSet<EndpointSetId> = orphans()
+            .flat_map(|(_, held)| held.endpoint_sets())
+            .cloned()
+            .collect();
+        self.index.pin(pinned.clone());
+        let mut updates = Vec::new();
+        for (group, held) in &mut self.open {
+            if self.index.view(&group.proxy).is_none() {
+                let changes = held.follow_endpoints(&pinned, &self.index, &mut self.cache);
+                if !changes.is_empty() {
+                    updates.push((group.clone(), Update::Change(changes)));
+                }
+            }
+        }
+        updates
+    }
+
+    fn is_open(&self, proxy: &ProxyId) -> bool {
+        self.open.keys().any(|group| group.proxy == *proxy)
     }
 
     /// Compiles a group's config and keeps it up to date from now on. `None`: no object declares it yet;
@@ -108,9 +133,14 @@ impl Engine {
     /// A group whose object is deleted keeps what it holds: its proxies go on as they are until they end.
     pub fn open(&mut self, group: &Group) -> Option<Vec<Arc<Resource>>> {
         let held = self.open.entry(group.clone()).or_default();
-        let view = self.index.view(&group.proxy)?;
+        let Some(view) = self.index.view(&group.proxy) else {
+            self.check(&group.proxy);
+            return None;
+        };
         held.follow_view(&view, group, &self.settings, &self.index, &mut self.cache);
-        Some(held.resources())
+        let resources = held.resources();
+        self.check(&group.proxy);
+        Some(resources)
     }
 
     /// What a group's proxies would be sent now; empty if no object declares it.
@@ -126,6 +156,8 @@ impl Engine {
     /// Stops compiling for a group.
     pub fn close(&mut self, group: &Group) {
         self.open.remove(group);
+        self.pin();
+        self.check(&group.proxy);
         self.cache.forget_unused();
     }
 
@@ -137,31 +169,41 @@ impl Engine {
             .unwrap_or_default()
     }
 
-    /// Everything there is to say now about the objects, sorted. What cannot be compiled is said for every
-    /// proxy that an object declares, captured as those that are connected are, else transparently.
+    /// Everything there is to say now about the objects, sorted.
     pub fn findings(&self) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = self.index.findings().cloned().collect();
-        for proxy in self.index.proxies() {
-            let mut captures: Vec<Capture> = self
-                .open
-                .keys()
-                .filter(|group| group.proxy == *proxy)
-                .map(|group| group.capture)
-                .collect();
-            if captures.is_empty() {
-                captures.push(Capture::Transparent);
-            }
-            for capture in captures {
-                let view = self.index.view(proxy);
-                findings.extend(
-                    view.map(|view| tulle_envoy::findings(&view, capture))
-                        .unwrap_or_default(),
-                );
-            }
-        }
+        let linked = self.index.findings();
+        let compiled = self.uncompilable.values().flatten();
+        let mut findings: Vec<Finding> = linked.chain(compiled).cloned().collect();
         findings.sort();
         findings.dedup();
         findings
+    }
+
+    /// Looks for what cannot be compiled in a proxy's view, captured as its groups that are open are, else
+    /// transparently. Returns whether that is different from before.
+    fn check(&mut self, proxy: &ProxyId) -> bool {
+        let mut captures: BTreeSet<Capture> = self
+            .open
+            .keys()
+            .filter(|group| group.proxy == *proxy)
+            .map(|group| group.capture)
+            .collect();
+        if captures.is_empty() {
+            captures.insert(Capture::Transparent);
+        }
+        let findings: BTreeSet<Finding> = match self.index.view(proxy) {
+            Some(view) => captures
+                .into_iter()
+                .flat_map(|capture| tulle_envoy::findings(&view, capture))
+                .collect(),
+            None if self.is_open(proxy) => BTreeSet::from([undeclared(proxy)]),
+            None => BTreeSet::new(),
+        };
+        let before = match findings.is_empty() {
+            true => self.uncompilable.remove(proxy),
+            false => self.uncompilable.insert(proxy.clone(), findings.clone()),
+        };
+        before.unwrap_or_default() != findings
     }
 
     /// The findings that concern one group's proxies.
@@ -184,14 +226,19 @@ impl Engine {
     pub fn proxies(&self) -> Vec<ProxyId> {
         self.index.proxies().cloned().collect()
     }
-
-    /// The linked mesh, for readers.
-    pub fn index(&self) -> &Index {
-        &self.index
-    }
-
-    /// Settings in force.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
 }
+
+/// Said of a proxy that is connected while no object declares it, or one that belongs to no mesh.
+fn undeclared(proxy: &ProxyId) -> Finding {
+    let kind = match proxy.kind {
+        ProxyKind::VirtualNode => "VirtualNode",
+        ProxyKind::VirtualGateway => "VirtualGateway",
+    };
+    let object = ObjectId::new("appmesh.k8s.aws", kind, &proxy.namespace, &proxy.name);
+    let message = "its proxies are connected, but no object of a mesh declares them: they keep what they have";
+    Finding::new(Severity::Error, "proxy-undeclared", &object, "", message)
+        .help("create the object, or end the proxies")
+}
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use rustls_pki_types::DnsName;
 use tulle_proto::JsonError;
 
-pub use envoy::{DOWNSTREAM_CONNECTIONS, RE2_PROGRAM_SIZE, XDS_CLUSTER};
+pub use envoy::{DOWNSTREAM_CONNECTIONS, XDS_CLUSTER};
 pub use write::{WriteError, write};
 
 /// Name of the bootstrap, for `envoy --config-path`.

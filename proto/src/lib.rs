@@ -27,6 +27,16 @@ pub use pb::envoy::service::discovery::v3 as discovery;
 pub use pb::envoy::r#type::matcher::v3 as matcher;
 pub use pb::google::protobuf;
 
+/// The runtime key that says how large Envoy lets the program of a regular expression be.
+pub const RE2_PROGRAM_SIZE_KEY: &str = "re2.max_program_size.error_level";
+
+/// The largest RE2 program, in instructions, that Envoy is told to take, under [`RE2_PROGRAM_SIZE_KEY`];
+/// its own default of 100 refuses expressions such as `[a-z]{3,40}`.
+///
+/// Every bootstrap sets it, and no expression that is sent to a proxy may be larger: Envoy would refuse
+/// the whole resource. RE2's memory for programs ends at a few times as many.
+pub const RE2_PROGRAM_SIZE: u32 = 32_768;
+
 /// Packs a message with the type URL of its own name (`type.googleapis.com/<full name>`).
 pub fn any<M: prost::Name>(message: &M) -> Any {
     Any {

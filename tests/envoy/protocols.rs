@@ -8,7 +8,12 @@ use tulle_tests::{process, programs, sample::tcp};
 
 use crate::table::{Expect, play};
 
-const PORTS: [(u16, &str); 4] = [(8080, "http"), (8081, "http2"), (8082, "grpc"), (5432, "tcp")];
+const PORTS: [(u16, &str); 4] = [
+    (8080, "http"),
+    (8081, "http2"),
+    (8082, "grpc"),
+    (5432, "tcp"),
+];
 
 #[test]
 fn every_protocol_passes_two_redirected_sidecars() {
@@ -22,48 +27,128 @@ fn every_protocol_passes_two_redirected_sidecars() {
     for (name, (port, protocol)) in ["web", "fast", "rpc", "db"].into_iter().zip(PORTS) {
         let route = match protocol {
             "tcp" => format!("tcpRoute: {{action: {{{}}}}}", targets(&[("app", 1)])),
-            "grpc" => format!("grpcRoute: {{match: {{serviceName: color.Color}}, action: {{{}}}}}", targets(&[("app", 1)])),
-            _ => format!("{protocol}Route: {{match: {{prefix: /}}, action: {{{}}}}}", targets(&[("app", 1)])),
+            "grpc" => format!(
+                "grpcRoute: {{match: {{serviceName: color.Color}}, action: {{{}}}}}",
+                targets(&[("app", 1)])
+            ),
+            _ => format!(
+                "{protocol}Route: {{match: {{prefix: /}}, action: {{{}}}}}",
+                targets(&[("app", 1)])
+            ),
         };
-        let routes = format!("  - {{name: all, {route}}}\n").replace("virtualNodeRef: {name: app}", &format!("virtualNodeRef: {{name: app}}, port: {port}"));
+        let routes = format!("  - {{name: all, {route}}}\n").replace(
+            "virtualNodeRef: {name: app}",
+            &format!("virtualNodeRef: {{name: app}}, port: {port}"),
+        );
         text += &router(name, port, protocol, &routes);
-        text += &service(name, &format!("{name}.shop.svc.cluster.local"), "virtualRouter", name);
+        text += &service(
+            name,
+            &format!("{name}.shop.svc.cluster.local"),
+            "virtualRouter",
+            name,
+        );
     }
     bed.save("mesh.yaml", &text);
     bed.serve();
-    bed.application(&server, "app", &["--http", "0.0.0.0:8080", "--http", "0.0.0.0:8081", "--http", "0.0.0.0:8082", "--tcp", "0.0.0.0:5432"]);
-    bed.sidecar(&server, "virtualnode/shop/app", &PORTS.map(|(port, _)| port));
+    bed.application(
+        &server,
+        "app",
+        &[
+            "--http",
+            "0.0.0.0:8080",
+            "--http",
+            "0.0.0.0:8081",
+            "--http",
+            "0.0.0.0:8082",
+            "--tcp",
+            "0.0.0.0:5432",
+        ],
+    );
+    bed.sidecar(
+        &server,
+        "virtualnode/shop/app",
+        &PORTS.map(|(port, _)| port),
+    );
     bed.sidecar(&client, "virtualnode/shop/client", &[]);
 
     // The address means nothing: the port, then the host, choose.
     let anywhere = "10.96.7.7";
     let to = |port: u16| format!("{anywhere}:{port}").parse().expect("an address");
-    play(&client, to(8080), "web.shop.svc.cluster.local", false, &[
-        ("GET /a?b=c", &[], Expect::Path("app", "/a?b=c")),
-        ("POST /a", &[("host", "WEB.shop.svc.cluster.local:8080")], Expect::From("app")),
-        ("GET /", &[("host", "web")], Expect::Status(404)),
-        ("GET /", &[("host", "fast.shop.svc.cluster.local")], Expect::Status(404)),
-    ]);
-    play(&client, to(8081), "fast.shop.svc.cluster.local", true, &[
-        ("GET /a?b=c", &[], Expect::Path("app", "/a?b=c")),
-        ("GET /", &[("host", "web.shop.svc.cluster.local")], Expect::Status(404)),
-    ]);
+    play(
+        &client,
+        to(8080),
+        "web.shop.svc.cluster.local",
+        false,
+        &[
+            ("GET /a?b=c", &[], Expect::Path("app", "/a?b=c")),
+            (
+                "POST /a",
+                &[("host", "WEB.shop.svc.cluster.local:8080")],
+                Expect::From("app"),
+            ),
+            ("GET /", &[("host", "web")], Expect::Status(404)),
+            (
+                "GET /",
+                &[("host", "fast.shop.svc.cluster.local")],
+                Expect::Status(404),
+            ),
+        ],
+    );
+    play(
+        &client,
+        to(8081),
+        "fast.shop.svc.cluster.local",
+        true,
+        &[
+            ("GET /a?b=c", &[], Expect::Path("app", "/a?b=c")),
+            (
+                "GET /",
+                &[("host", "web.shop.svc.cluster.local")],
+                Expect::Status(404),
+            ),
+        ],
+    );
     const GRPC: &[(&str, &str)] = &[("content-type", "application/grpc"), ("te", "trailers")];
-    play(&client, to(8082), "rpc.shop.svc.cluster.local", true, &[
-        ("POST /color.Color/Get", GRPC, Expect::From("app")),
-        // What no route takes is UNIMPLEMENTED to gRPC clients.
-        ("POST /color.Other/Get", GRPC, Expect::Grpc("12")),
-    ]);
+    play(
+        &client,
+        to(8082),
+        "rpc.shop.svc.cluster.local",
+        true,
+        &[
+            ("POST /color.Color/Get", GRPC, Expect::From("app")),
+            // What no route takes is UNIMPLEMENTED to gRPC clients.
+            ("POST /color.Other/Get", GRPC, Expect::Grpc("12")),
+        ],
+    );
     let printed = process::output(
-        client.command(programs::sample()).args(["tcp", "--to", &format!("{anywhere}:5432"), "--count", "20"]),
+        client.command(programs::sample()).args([
+            "tcp",
+            "--to",
+            &format!("{anywhere}:5432"),
+            "--count",
+            "20",
+        ]),
         b"",
     );
     let outcome: tcp::Outcome = serde_json::from_slice(&printed).expect("JSON");
-    assert_eq!((outcome.lost, outcome.answers.get("app")), (0, Some(&20)), "{outcome:?}");
-    assert!(outcome.slowest_ms < 500, "a server that speaks first must not wait: {outcome:?}");
+    assert_eq!(
+        (outcome.lost, outcome.answers.get("app")),
+        (0, Some(&20)),
+        "{outcome:?}"
+    );
+    assert!(
+        outcome.slowest_ms < 500,
+        "a server that speaks first must not wait: {outcome:?}"
+    );
     // DROP_ALL: an undeclared port is closed.
     let refused = process::output(
-        client.command(programs::sample()).args(["tcp", "--to", &format!("{}:9999", server.address), "--count", "1"]),
+        client.command(programs::sample()).args([
+            "tcp",
+            "--to",
+            &format!("{}:9999", server.address),
+            "--count",
+            "1",
+        ]),
         b"",
     );
     let refused: tcp::Outcome = serde_json::from_slice(&refused).expect("JSON");
@@ -85,25 +170,50 @@ fn egress_is_closed_or_open_as_the_mesh_says() {
     };
     bed.save("mesh.yaml", &manifests("DROP_ALL"));
     bed.serve();
-    bed.application(&server, "app", &["--http", "0.0.0.0:8080", "--tcp", "0.0.0.0:7000"]);
+    bed.application(
+        &server,
+        "app",
+        &["--http", "0.0.0.0:8080", "--tcp", "0.0.0.0:7000"],
+    );
     bed.sidecar(&client, "virtualnode/shop/client", &[]);
     let there = (server.address, 8080).into();
     let other = format!("{}:7000", server.address);
     let tcp = |bed: &Bed| -> u64 {
         let _ = bed;
-        let printed = process::output(client.command(programs::sample()).args(["tcp", "--to", &other, "--count", "1"]), b"");
-        serde_json::from_slice::<tcp::Outcome>(&printed).expect("JSON").lost
+        let printed = process::output(
+            client
+                .command(programs::sample())
+                .args(["tcp", "--to", &other, "--count", "1"]),
+            b"",
+        );
+        serde_json::from_slice::<tcp::Outcome>(&printed)
+            .expect("JSON")
+            .lost
     };
-    play(&client, there, "web.shop.svc.cluster.local", false, &[
-        ("GET /", &[], Expect::From("app")),
-        ("GET /", &[("host", "outside.example")], Expect::Status(404)),
-    ]);
+    play(
+        &client,
+        there,
+        "web.shop.svc.cluster.local",
+        false,
+        &[
+            ("GET /", &[], Expect::From("app")),
+            ("GET /", &[("host", "outside.example")], Expect::Status(404)),
+        ],
+    );
     assert_eq!(tcp(&bed), 1, "DROP_ALL lets an undeclared port through");
     bed.save("mesh.yaml", &manifests("ALLOW_ALL"));
-    process::wait_for("the open egress", Duration::from_secs(10), || (tcp(&bed) == 0).then_some(()));
-    play(&client, there, "web.shop.svc.cluster.local", false, &[
-        ("GET /", &[], Expect::From("app")),
-        ("GET /", &[("host", "outside.example")], Expect::From("app")),
-    ]);
+    process::wait_for("the open egress", Duration::from_secs(10), || {
+        (tcp(&bed) == 0).then_some(())
+    });
+    play(
+        &client,
+        there,
+        "web.shop.svc.cluster.local",
+        false,
+        &[
+            ("GET /", &[], Expect::From("app")),
+            ("GET /", &[("host", "outside.example")], Expect::From("app")),
+        ],
+    );
     bed.assert_content();
 }

@@ -23,7 +23,11 @@ pub(crate) enum Expect {
 }
 
 /// One row: method and path, headers (`host` is the host asked for), expectation.
-pub(crate) type Row = (&'static str, &'static [(&'static str, &'static str)], Expect);
+pub(crate) type Row = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    Expect,
+);
 
 /// Plays the rows from `host` to `to` and compares; all differences are shown together.
 pub(crate) fn play(host: &Host, to: SocketAddr, default_host: &str, http2: bool, rows: &[Row]) {
@@ -31,10 +35,22 @@ pub(crate) fn play(host: &Host, to: SocketAddr, default_host: &str, http2: bool,
         .iter()
         .map(|(line, headers, _)| {
             let (method, path) = line.split_once(' ').expect("METHOD /path");
-            let mut headers: BTreeMap<String, String> =
-                headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            let host = headers.remove("host").unwrap_or_else(|| default_host.to_owned());
-            Call { id: (*line).to_owned(), to, host, method: method.to_owned(), path: path.to_owned(), headers, http2 }
+            let mut headers: BTreeMap<String, String> = headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
+            let host = headers
+                .remove("host")
+                .unwrap_or_else(|| default_host.to_owned());
+            Call {
+                id: (*line).to_owned(),
+                to,
+                host,
+                method: method.to_owned(),
+                path: path.to_owned(),
+                headers,
+                http2,
+            }
         })
         .collect();
     let answers = stats::play(host, &calls);
@@ -44,14 +60,26 @@ pub(crate) fn play(host: &Host, to: SocketAddr, default_host: &str, http2: bool,
         let name = seen.map(|seen| seen.name.as_str());
         let right = match *expect {
             Expect::From(app) => name == Some(app),
-            Expect::Path(app, path) => name == Some(app) && seen.is_some_and(|seen| seen.path == path),
-            Expect::Host(app, host) => name == Some(app) && seen.is_some_and(|seen| seen.host == host),
+            Expect::Path(app, path) => {
+                name == Some(app) && seen.is_some_and(|seen| seen.path == path)
+            }
+            Expect::Host(app, host) => {
+                name == Some(app) && seen.is_some_and(|seen| seen.host == host)
+            }
             Expect::Status(status) => seen.is_none() && answer.status == status,
             Expect::Grpc(status) => seen.is_none() && answer.grpc_status.as_deref() == Some(status),
         };
         if !right {
-            wrong.push(format!("{line} {headers:?}: expected {expect:?}, got {answer:?}"));
+            wrong.push(format!(
+                "{line} {headers:?}: expected {expect:?}, got {answer:?}"
+            ));
         }
     }
-    assert!(wrong.is_empty(), "{} of {} rows are wrong:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} rows are wrong:\n{}",
+        wrong.len(),
+        rows.len(),
+        wrong.join("\n")
+    );
 }

@@ -22,25 +22,42 @@ pub(crate) fn weights(blue: u32, green: u32) -> String {
 /// The same with only the targets that have a weight, so that clusters come and go.
 fn only_weighted(blue: u32, green: u32) -> String {
     let all = [("blue", blue), ("green", green)];
-    split(&all.into_iter().filter(|(_, weight)| *weight > 0).collect::<Vec<_>>())
+    split(
+        &all.into_iter()
+            .filter(|(_, weight)| *weight > 0)
+            .collect::<Vec<_>>(),
+    )
 }
 
 fn split(all: &[(&str, u32)]) -> String {
     let action = targets(all);
-    router("color", 80, "http", &format!("  - {{name: split, httpRoute: {{match: {{prefix: /}}, action: {{{action}}}}}}}\n"))
+    router(
+        "color",
+        80,
+        "http",
+        &format!(
+            "  - {{name: split, httpRoute: {{match: {{prefix: /}}, action: {{{action}}}}}}}\n"
+        ),
+    )
 }
 
 impl Split {
     pub(crate) fn new() -> Self {
         let mut bed = Bed::new();
         let client = bed.network.host();
-        let mut text = mesh("DROP_ALL") + &node("client", &[], &["color"]);
+        let mut text = mesh("DROP_ALL");
+        bed.save("client.yaml", &node("client", &[], &["color"]));
         let servers = ["blue", "green"].map(|name| (name, bed.network.host()));
         for (name, host) in &servers {
             text += &node(name, &[(8080, "http")], &[]);
             text += &kube_service(name, &[(8080, 8080)], host.address);
         }
-        text += &service("color", "color.shop.svc.cluster.local", "virtualRouter", "color");
+        text += &service(
+            "color",
+            "color.shop.svc.cluster.local",
+            "virtualRouter",
+            "color",
+        );
         bed.save("mesh.yaml", &text);
         bed.save("router.yaml", &weights(100, 0));
         bed.serve();
@@ -49,8 +66,22 @@ impl Split {
             bed.sidecar(host, &format!("virtualnode/shop/{name}"), &[8080]);
         }
         bed.sidecar(&client, "virtualnode/shop/client", &[]);
-        wait_for("the first answer", Duration::from_secs(10), || (Self { bed: Bed::new(), client: client.clone() }.load(0.2, 20).lost == 0).then_some(()));
+        wait_for("the first answer", Duration::from_secs(10), || {
+            (Self {
+                bed: Bed::new(),
+                client: client.clone(),
+            }
+            .load(0.2, 20)
+            .lost
+                == 0)
+                .then_some(())
+        });
         Self { bed, client }
+    }
+
+    /// Declares the client's backends anew.
+    pub(crate) fn call_also(&self, backends: &[&str]) {
+        self.bed.save("client.yaml", &node("client", &[], backends));
     }
 
     /// Sends a load from the client's application and waits for its end.
@@ -62,13 +93,31 @@ impl Split {
     /// The same, to be started beside something else.
     pub(crate) fn load_command(&self, seconds: f64, rate: u32) -> std::process::Command {
         let mut command = self.client.command(programs::sample());
-        command.args(["load", "--to", "10.96.0.1:80", "--host", "color.shop.svc.cluster.local", "--connections", "8"]);
-        command.args(["--rate", &rate.to_string(), "--seconds", &seconds.to_string()]);
+        command.args([
+            "load",
+            "--to",
+            "10.96.0.1:80",
+            "--host",
+            "color.shop.svc.cluster.local",
+            "--connections",
+            "8",
+        ]);
+        command.args([
+            "--rate",
+            &rate.to_string(),
+            "--seconds",
+            &seconds.to_string(),
+        ]);
         command
     }
 
     /// Runs `work` while a load goes on for `seconds`; returns the load's outcome.
-    pub(crate) fn under_load(&mut self, seconds: f64, rate: u32, work: impl FnOnce(&mut Bed)) -> Outcome {
+    pub(crate) fn under_load(
+        &mut self,
+        seconds: f64,
+        rate: u32,
+        work: impl FnOnce(&mut Bed),
+    ) -> Outcome {
         let mut command = self.load_command(seconds, rate);
         let load = std::thread::spawn(move || output(&mut command, b""));
         work(&mut self.bed);
@@ -89,7 +138,10 @@ fn shares_follow_the_weights() {
         let seen = outcome.answers.get("blue").copied().unwrap_or_default() as f64 / total;
         // Six standard deviations: one false alarm in 500 million runs.
         let tolerance = 6.0 * (share * (1.0 - share) / total).sqrt();
-        assert!((seen - share).abs() <= tolerance, "declared {share}, seen {seen} of {total}");
+        assert!(
+            (seen - share).abs() <= tolerance,
+            "declared {share}, seen {seen} of {total}"
+        );
     }
     split.bed.assert_content();
 }
@@ -115,7 +167,11 @@ fn two_hundred_changes_in_a_minute_lose_nothing() {
     assert_eq!(outcome.lost, 0, "{outcome:?}");
     assert!(outcome.answers.len() == 2, "{outcome:?}");
     split.bed.assert_content();
-    let changes = split.bed.control_plane().get("/debug/changes").expect("the page of changes");
+    let changes = split
+        .bed
+        .control_plane()
+        .get("/debug/changes")
+        .expect("the page of changes");
     let changes: serde_json::Value = serde_json::from_str(&changes).expect("JSON");
     let converged = changes["converged"].as_u64().unwrap_or_default();
     assert!(converged >= 190, "{changes}");
@@ -128,7 +184,12 @@ fn two_hundred_changes_in_a_minute_lose_nothing() {
 /// A TCP router between the two.
 fn tcp_weights(all: &[(&str, u32)]) -> String {
     let action = targets(all);
-    router("db", 5432, "tcp", &format!("  - {{name: split, tcpRoute: {{action: {{{action}}}}}}}\n"))
+    router(
+        "db",
+        5432,
+        "tcp",
+        &format!("  - {{name: split, tcpRoute: {{action: {{{action}}}}}}}\n"),
+    )
 }
 
 #[test]
@@ -148,7 +209,15 @@ fn no_new_tcp_connection_fails_while_targets_come_and_go() {
     bed.serve();
     bed.sidecar(&client, "virtualnode/shop/client", &[]);
     let mut command = client.command(programs::sample());
-    command.args(["tcp", "--to", "10.96.0.1:5432", "--count", "800", "--pause-ms", "20"]);
+    command.args([
+        "tcp",
+        "--to",
+        "10.96.0.1:5432",
+        "--count",
+        "800",
+        "--pause-ms",
+        "20",
+    ]);
     let connections = std::thread::spawn(move || output(&mut command, b""));
     for n in 0..40 {
         let all: &[(&str, u32)] = match n % 3 {
@@ -160,7 +229,8 @@ fn no_new_tcp_connection_fails_while_targets_come_and_go() {
         std::thread::sleep(Duration::from_millis(400));
     }
     let printed = connections.join().expect("the client ends");
-    let outcome: tulle_tests::sample::tcp::Outcome = serde_json::from_slice(&printed).expect("JSON");
+    let outcome: tulle_tests::sample::tcp::Outcome =
+        serde_json::from_slice(&printed).expect("JSON");
     assert_eq!(outcome.lost, 0, "{outcome:?}");
     assert_eq!(outcome.answers.len(), 2, "{outcome:?}");
     bed.assert_content();

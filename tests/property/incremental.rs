@@ -23,7 +23,9 @@ fn note(contents: &mut Contents, resource: &Resource) {
 
 fn all(resources: &[Arc<Resource>]) -> Contents {
     let mut contents = Contents::new();
-    resources.iter().for_each(|resource| note(&mut contents, resource));
+    resources
+        .iter()
+        .for_each(|resource| note(&mut contents, resource));
     contents
 }
 

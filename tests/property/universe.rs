@@ -88,7 +88,13 @@ fn service() -> impl Strategy<Value = String> {
 }
 
 fn router() -> impl Strategy<Value = String> {
-    let route = (protocol(), prop::sample::select(&["/", "/x", "/x/y"][..]), name(), 0..3_u32, prop::option::of(0..3_u16));
+    let route = (
+        protocol(),
+        prop::sample::select(&["/", "/x", "/x/y"][..]),
+        name(),
+        0..3_u32,
+        prop::option::of(0..3_u16),
+    );
     (namespace(), name(), prop::collection::vec((port(), protocol()), 1..3), prop::collection::vec(route, 0..4)).prop_map(
         |(namespace, name, listeners, routes)| {
             let listeners: Vec<String> = listeners
@@ -162,7 +168,8 @@ fn document() -> impl Strategy<Value = String> {
 
 /// A step; most save, some delete.
 pub(crate) fn step() -> impl Strategy<Value = Step> {
-    let text = prop::collection::vec(document(), 1..4).prop_map(|documents| documents.join("---\n"));
+    let text =
+        prop::collection::vec(document(), 1..4).prop_map(|documents| documents.join("---\n"));
     prop_oneof![
         5 => (0..FILES, text).prop_map(|(file, text)| Step::Save(file, text)),
         1 => (0..FILES).prop_map(Step::Delete),

@@ -25,7 +25,10 @@ pub(crate) struct Mesh(Vec<Value>);
 impl Mesh {
     /// As YAML; every document is written as JSON, whose escapes carry any character.
     pub(crate) fn yaml(&self) -> String {
-        self.0.iter().map(|document| format!("---\n{}\n", printable(&document.to_string()))).collect()
+        self.0
+            .iter()
+            .map(|document| format!("---\n{}\n", printable(&document.to_string())))
+            .collect()
     }
 }
 
@@ -66,7 +69,10 @@ fn map<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
 }
 
 /// A field that is there in so many of a hundred cases.
-fn sometimes(percent: u32, value: impl Strategy<Value = Value>) -> impl Strategy<Value = Option<Value>> {
+fn sometimes(
+    percent: u32,
+    value: impl Strategy<Value = Value>,
+) -> impl Strategy<Value = Option<Value>> {
     // What comes first is what a failure shrinks to.
     prop_oneof![100 - percent => Just(None), percent => value.prop_map(Some)]
 }
@@ -104,7 +110,11 @@ where
     let all: Vec<BoxedStrategy<Option<Value>>> = (0..count)
         .map(|number| {
             let one = one(number);
-            if number == 0 { one.prop_map(Some).boxed() } else { sometimes(80, one).boxed() }
+            if number == 0 {
+                one.prop_map(Some).boxed()
+            } else {
+                sometimes(80, one).boxed()
+            }
         })
         .collect();
     all.prop_map(|objects| objects.into_iter().flatten().collect())
@@ -124,10 +134,17 @@ pub(crate) fn wide() -> impl Strategy<Value = Mesh> {
         numbered(NODES, kubernetes::service),
         numbered(NODES, kubernetes::slices),
     )
-        .prop_map(|(mesh, nodes, services, routers, groups, gateways, routes, kube, slices)| {
-            let mut documents = kubernetes::namespaces();
-            documents.push(mesh);
-            documents.extend([nodes, services, routers, groups, gateways, routes, kube, slices].concat());
-            Mesh(documents)
-        })
+        .prop_map(
+            |(mesh, nodes, services, routers, groups, gateways, routes, kube, slices)| {
+                let mut documents = kubernetes::namespaces();
+                documents.push(mesh);
+                documents.extend(
+                    [
+                        nodes, services, routers, groups, gateways, routes, kube, slices,
+                    ]
+                    .concat(),
+                );
+                Mesh(documents)
+            },
+        )
 }

@@ -10,18 +10,29 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tulle_identity::{Identity, ProxyClaims, ServingCertificate, ServingNames, TrustDomain};
 use tulle_tests::programs;
-use tulle_xds::{Authenticator, Caller, Change, Denied, Resource, Scope, Server, ServerSettings, Store, TypeTable, TypeUrl};
+use tulle_xds::{
+    Authenticator, Caller, Change, Denied, Resource, Scope, Server, ServerSettings, Store,
+    TypeTable, TypeUrl,
+};
 
 struct Tokens(Identity);
 
 impl Authenticator for Tokens {
-    fn authenticate(&self, bearer: Option<&str>, _peer: std::net::SocketAddr) -> Result<Caller, Denied> {
+    fn authenticate(
+        &self,
+        bearer: Option<&str>,
+        _peer: std::net::SocketAddr,
+    ) -> Result<Caller, Denied> {
         let claims = self
             .0
             .tokens
             .verify(bearer.ok_or_else(|| Denied("no token".to_owned()))?)
             .map_err(|error| Denied(error.to_string()))?;
-        Ok(Caller { scope: Scope::new("grpc"), name: claims.proxy.to_string().into(), expires: None })
+        Ok(Caller {
+            scope: Scope::new("grpc"),
+            name: claims.proxy.to_string().into(),
+            expires: None,
+        })
     }
 }
 
@@ -32,42 +43,61 @@ fn resource(type_url: TypeUrl, name: &str, message: serde_json::Value) -> Arc<Re
 }
 
 fn cluster(name: &str) -> Arc<Resource> {
-    resource(TypeUrl::CDS, name, json!({
-        "name": name, "type": "EDS", "lb_policy": "ROUND_ROBIN",
-        "eds_cluster_config": { "eds_config": { "ads": {}, "resource_api_version": "V3" } }
-    }))
+    resource(
+        TypeUrl::CDS,
+        name,
+        json!({
+            "name": name, "type": "EDS", "lb_policy": "ROUND_ROBIN",
+            "eds_cluster_config": { "eds_config": { "ads": {}, "resource_api_version": "V3" } }
+        }),
+    )
 }
 
 fn endpoints(name: &str, port: u16) -> Arc<Resource> {
-    resource(TypeUrl::EDS, name, json!({
-        "cluster_name": name,
-        "endpoints": [{
-            "locality": { "region": "here" }, "load_balancing_weight": 1,
-            "lb_endpoints": [{ "endpoint": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": port } } } }]
-        }]
-    }))
+    resource(
+        TypeUrl::EDS,
+        name,
+        json!({
+            "cluster_name": name,
+            "endpoints": [{
+                "locality": { "region": "here" }, "load_balancing_weight": 1,
+                "lb_endpoints": [{ "endpoint": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": port } } } }]
+            }]
+        }),
+    )
 }
 
 fn listener() -> Arc<Resource> {
-    resource(TypeUrl::LDS, "hello.tulle", json!({
-        "name": "hello.tulle",
-        "api_listener": { "api_listener": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-            "stat_prefix": "hello",
-            "rds": { "route_config_name": "hello", "config_source": { "ads": {}, "resource_api_version": "V3" } },
-            "http_filters": [{ "name": "router", "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" } }]
-        } }
-    }))
+    resource(
+        TypeUrl::LDS,
+        "hello.tulle",
+        json!({
+            "name": "hello.tulle",
+            "api_listener": { "api_listener": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+                "stat_prefix": "hello",
+                "rds": { "route_config_name": "hello", "config_source": { "ads": {}, "resource_api_version": "V3" } },
+                "http_filters": [{ "name": "router", "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" } }]
+            } }
+        }),
+    )
 }
 
 fn routes(weights: &[(&str, u32)]) -> Arc<Resource> {
-    let clusters: Vec<_> = weights.iter().map(|(name, weight)| json!({ "name": name, "weight": weight })).collect();
-    resource(TypeUrl::RDS, "hello", json!({
-        "name": "hello",
-        "virtual_hosts": [{ "name": "hello", "domains": ["hello.tulle"], "routes": [
-            { "match": { "prefix": "" }, "route": { "weighted_clusters": { "clusters": clusters } } }
-        ] }]
-    }))
+    let clusters: Vec<_> = weights
+        .iter()
+        .map(|(name, weight)| json!({ "name": name, "weight": weight }))
+        .collect();
+    resource(
+        TypeUrl::RDS,
+        "hello",
+        json!({
+            "name": "hello",
+            "virtual_hosts": [{ "name": "hello", "domains": ["hello.tulle"], "routes": [
+                { "match": { "prefix": "" }, "route": { "weighted_clusters": { "clusters": clusters } } }
+            ] }]
+        }),
+    )
 }
 
 /// The Python process and its pipes; ended when dropped.
@@ -79,7 +109,8 @@ struct Client {
 
 impl Client {
     fn start(bootstrap: &std::path::Path) -> (Self, BTreeMap<String, u16>) {
-        let python = std::env::var_os("TULLE_PYTHON").expect("TULLE_PYTHON: run this layer with tests/run");
+        let python =
+            std::env::var_os("TULLE_PYTHON").expect("TULLE_PYTHON: run this layer with tests/run");
         let mut child = Command::new(python)
             .arg(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/grpc_core.py"))
             .env("GRPC_XDS_BOOTSTRAP", bootstrap)
@@ -90,7 +121,11 @@ impl Client {
             .expect("Python runs");
         let stdin = child.stdin.take().expect("piped");
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let mut client = Self { child, stdin, stdout };
+        let mut client = Self {
+            child,
+            stdin,
+            stdout,
+        };
         let ports = serde_json::from_str(&client.line()).expect("ports");
         (client, ports)
     }
@@ -134,27 +169,50 @@ fn only(name: &str) -> impl Fn(&BTreeMap<String, u32>) -> bool {
 async fn the_client_of_grpc_follows_every_kind_of_change() {
     let domain: TrustDomain = "cluster.local".parse().expect("a domain");
     let identity = Identity::open(None, &domain).expect("in memory");
-    let names = ServingNames { dns_names: vec![], addresses: vec!["127.0.0.1".parse().expect("an address")] };
-    let certificate = ServingCertificate::new(identity.authority.clone(), names).expect("a certificate");
+    let names = ServingNames {
+        dns_names: vec![],
+        addresses: vec!["127.0.0.1".parse().expect("an address")],
+    };
+    let certificate =
+        ServingCertificate::new(identity.authority.clone(), names).expect("a certificate");
     let (store, mut feed) = Store::new(TypeTable::envoy());
     let tokens = Arc::new(Tokens(identity.clone()));
-    let server = Server::new(store.clone(), tokens, certificate, ServerSettings::default()).expect("a server");
-    let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let server = Server::new(
+        store.clone(),
+        tokens,
+        certificate,
+        ServerSettings::default(),
+    )
+    .expect("a server");
+    let port = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
     let address = port.local_addr().expect("an address");
     tokio::spawn({
         let server = server.clone();
         async move { server.serve(port).await }
     });
-    tokio::spawn(async move { loop { feed.next().await; } });
+    tokio::spawn(async move {
+        loop {
+            feed.next().await;
+        }
+    });
 
     let folder = tempfile::tempdir().expect("a folder");
     let claims = ProxyClaims {
         proxy: "virtualnode/shop/grpc".parse().expect("a proxy"),
         capture: "transparent".parse().expect("a capture"),
     };
-    let token = identity.tokens.issue(&claims, Duration::from_secs(3600)).expect("a token");
+    let token = identity
+        .tokens
+        .issue(&claims, Duration::from_secs(3600))
+        .expect("a token");
     std::fs::write(folder.path().join("token"), token).expect("writable");
-    std::fs::write(folder.path().join("root.pem"), identity.authority.root_pem()).expect("writable");
+    std::fs::write(
+        folder.path().join("root.pem"),
+        identity.authority.root_pem(),
+    )
+    .expect("writable");
     let bootstrap = folder.path().join("bootstrap.json");
     let config = json!({
         "xds_servers": [{
@@ -171,10 +229,15 @@ async fn the_client_of_grpc_follows_every_kind_of_change() {
         let (mut client, ports) = Client::start(&bootstrap);
         let scope = Scope::new("grpc");
         let apply = |changes: Vec<Change>| store.apply(&scope, changes).expect("a filled scope");
-        store.replace(&scope, vec![
-            listener(), routes(&[("blue", 1)]),
-            cluster("blue"), endpoints("blue", ports["blue"]),
-        ]);
+        store.replace(
+            &scope,
+            vec![
+                listener(),
+                routes(&[("blue", 1)]),
+                cluster("blue"),
+                endpoints("blue", ports["blue"]),
+            ],
+        );
         client.calls_settle("the first config", only("blue"));
         // A new cluster together with the route that needs it.
         apply(vec![
@@ -185,7 +248,9 @@ async fn the_client_of_grpc_follows_every_kind_of_change() {
         client.calls_settle("a new cluster", only("green"));
         // Weights.
         apply(vec![Change::Put(routes(&[("blue", 1), ("green", 1)]))]);
-        client.calls_settle("both", |answers| answers.len() == 2 && answers.keys().all(|name| ports.contains_key(name)));
+        client.calls_settle("both", |answers| {
+            answers.len() == 2 && answers.keys().all(|name| ports.contains_key(name))
+        });
         // Endpoints alone.
         apply(vec![Change::Put(endpoints("blue", ports["green"]))]);
         client.calls_settle("moved endpoints", only("green"));
@@ -205,8 +270,19 @@ async fn the_client_of_grpc_follows_every_kind_of_change() {
     });
     played.await.expect("every step holds");
     let counters = server.counters();
-    assert_eq!((counters.nacks, counters.denied, counters.panics), (0, 0, 0), "{counters:?}");
+    assert_eq!(
+        (counters.nacks, counters.denied, counters.panics),
+        (0, 0, 0),
+        "{counters:?}"
+    );
     let streams = server.snapshot().streams;
-    assert!(streams.iter().all(|stream| format!("{:?}", stream.variant).to_lowercase().contains("sotw")
-        || format!("{:?}", stream.variant).to_lowercase().contains("state")), "{streams:?}");
+    assert!(
+        streams.iter().all(|stream| format!("{:?}", stream.variant)
+            .to_lowercase()
+            .contains("sotw")
+            || format!("{:?}", stream.variant)
+                .to_lowercase()
+                .contains("state")),
+        "{streams:?}"
+    );
 }

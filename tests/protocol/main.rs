@@ -1,3 +1,5 @@
 //! The xDS server against clients that others wrote.
 
+mod denied;
 mod grpc_core;
+mod real_envoy;

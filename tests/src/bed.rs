@@ -32,7 +32,8 @@ impl Bed {
         std::fs::create_dir(work.path().join("manifests")).expect("a folder");
         // Envoy runs as another user and has to reach its files.
         use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(work.path(), std::fs::Permissions::from_mode(0o755)).expect("ours");
+        std::fs::set_permissions(work.path(), std::fs::Permissions::from_mode(0o755))
+            .expect("ours");
         Self {
             sidecars: Vec::new(),
             applications: Vec::new(),

@@ -24,11 +24,19 @@ pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for dialect in folders(&root) {
         for folder in folders(&dialect) {
-            let name = folder.strip_prefix(&root).expect("below the root").display().to_string();
+            let name = folder
+                .strip_prefix(&root)
+                .expect("below the root")
+                .display()
+                .to_string();
             cases.push(Case { name, folder });
         }
     }
-    assert!(!cases.is_empty(), "no golden cases under {}", root.display());
+    assert!(
+        !cases.is_empty(),
+        "no golden cases under {}",
+        root.display()
+    );
     cases
 }
 
@@ -55,22 +63,41 @@ impl Case {
             .unwrap_or_else(|_| "transparent".to_owned());
         let capture = capture.trim().parse().expect("a capture mode");
         let proxies = loaded.engine.proxies();
-        proxies.into_iter().map(|proxy| Group { proxy, capture }).collect()
+        proxies
+            .into_iter()
+            .map(|proxy| Group { proxy, capture })
+            .collect()
     }
 
     /// What comes out now, by file name.
     pub fn outputs(&self) -> BTreeMap<String, String> {
         let mut loaded = self.load();
-        assert!(loaded.problems.is_empty(), "{}: {:?}", self.name, loaded.problems);
+        assert!(
+            loaded.problems.is_empty(),
+            "{}: {:?}",
+            self.name,
+            loaded.problems
+        );
         let mut outputs = BTreeMap::new();
         for group in self.groups(&loaded) {
             let resources = offline::resources(&mut loaded.engine, &group);
             let sections = offline::sections(&resources).expect("every resource has a JSON form");
             let text = offline::yaml(&sections).expect("JSON is YAML");
-            outputs.insert(format!("{}.yaml", group.proxy.to_string().replace('/', "-")), text);
+            outputs.insert(
+                format!("{}.yaml", group.proxy.to_string().replace('/', "-")),
+                text,
+            );
         }
-        let findings: Vec<String> = loaded.engine.findings().iter().map(ToString::to_string).collect();
-        outputs.insert("findings.txt".to_owned(), findings.iter().map(|line| format!("{line}\n")).collect());
+        let findings: Vec<String> = loaded
+            .engine
+            .findings()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        outputs.insert(
+            "findings.txt".to_owned(),
+            findings.iter().map(|line| format!("{line}\n")).collect(),
+        );
         outputs
     }
 
@@ -81,7 +108,10 @@ impl Case {
         let mut differences = Vec::new();
         for name in self.checked_in() {
             if !outputs.contains_key(&name) {
-                differences.push(format!("{}/{name} is checked in, but nothing makes it", self.name));
+                differences.push(format!(
+                    "{}/{name} is checked in, but nothing makes it",
+                    self.name
+                ));
                 if update {
                     std::fs::remove_file(self.folder.join(name)).expect("removable");
                 }
@@ -91,7 +121,11 @@ impl Case {
             let path = self.folder.join(&name);
             let before = std::fs::read_to_string(&path).unwrap_or_default();
             if before != now {
-                differences.push(format!("{}/{name}:\n{}", self.name, first_difference(&before, &now)));
+                differences.push(format!(
+                    "{}/{name}:\n{}",
+                    self.name,
+                    first_difference(&before, &now)
+                ));
                 if update {
                     std::fs::write(&path, now).expect("writable");
                 }
@@ -103,7 +137,13 @@ impl Case {
     fn checked_in(&self) -> Vec<String> {
         std::fs::read_dir(&self.folder)
             .expect("the case's folder")
-            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .map(|entry| {
+                entry
+                    .expect("an entry")
+                    .file_name()
+                    .to_string_lossy()
+                    .into_owned()
+            })
             .filter(|name| name != "in.yaml" && name != "capture")
             .collect()
     }
@@ -113,6 +153,10 @@ fn first_difference(before: &str, now: &str) -> String {
     let mut lines = before.lines().zip(now.lines()).enumerate();
     match lines.find(|(_, (a, b))| a != b) {
         Some((n, (a, b))) => format!("  line {}:\n  - {a}\n  + {b}", n + 1),
-        None => format!("  {} lines before, {} now", before.lines().count(), now.lines().count()),
+        None => format!(
+            "  {} lines before, {} now",
+            before.lines().count(),
+            now.lines().count()
+        ),
     }
 }

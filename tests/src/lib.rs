@@ -2,6 +2,7 @@
 
 pub mod bed;
 pub mod golden;
+pub mod loopback;
 pub mod manifests;
 pub mod netns;
 pub mod process;

@@ -25,14 +25,23 @@ pub fn node(name: &str, listeners: &[(u16, &str)], backends: &[&str]) -> String 
     if !listeners.is_empty() {
         spec.push_str("  listeners:\n");
         for (port, protocol) in listeners {
-            let _ = writeln!(spec, "  - portMapping: {{port: {port}, protocol: {protocol}}}");
+            let _ = writeln!(
+                spec,
+                "  - portMapping: {{port: {port}, protocol: {protocol}}}"
+            );
         }
-        let _ = writeln!(spec, "  serviceDiscovery: {{dns: {{hostname: {name}.shop.svc.cluster.local}}}}");
+        let _ = writeln!(
+            spec,
+            "  serviceDiscovery: {{dns: {{hostname: {name}.shop.svc.cluster.local}}}}"
+        );
     }
     if !backends.is_empty() {
         spec.push_str("  backends:\n");
         for backend in backends {
-            let _ = writeln!(spec, "  - virtualService: {{virtualServiceRef: {{name: {backend}}}}}");
+            let _ = writeln!(
+                spec,
+                "  - virtualService: {{virtualServiceRef: {{name: {backend}}}}}"
+            );
         }
     }
     document("VirtualNode", name, &spec)
@@ -43,7 +52,9 @@ pub fn service(name: &str, host: &str, kind: &str, provider: &str) -> String {
     document(
         "VirtualService",
         name,
-        &format!("  awsName: {host}\n  provider: {{{kind}: {{{kind}Ref: {{name: {provider}}}}}}}\n"),
+        &format!(
+            "  awsName: {host}\n  provider: {{{kind}: {{{kind}Ref: {{name: {provider}}}}}}}\n"
+        ),
     )
 }
 
@@ -53,7 +64,10 @@ pub fn kube_service(name: &str, ports: &[(u16, u16)], endpoint: Ipv4Addr) -> Str
         "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  ports:\n"
     );
     for (port, target) in ports {
-        let _ = writeln!(text, "  - {{name: p{port}, port: {port}, targetPort: {target}}}");
+        let _ = writeln!(
+            text,
+            "  - {{name: p{port}, port: {port}, targetPort: {target}}}"
+        );
     }
     let _ = write!(
         text,
@@ -71,7 +85,9 @@ pub fn router(name: &str, port: u16, protocol: &str, routes: &str) -> String {
     document(
         "VirtualRouter",
         name,
-        &format!("  listeners:\n  - portMapping: {{port: {port}, protocol: {protocol}}}\n  routes:\n{routes}"),
+        &format!(
+            "  listeners:\n  - portMapping: {{port: {port}, protocol: {protocol}}}\n  routes:\n{routes}"
+        ),
     )
 }
 

@@ -67,9 +67,14 @@ impl Network {
         let namespace = &host.namespace;
         ip(&format!("netns add {namespace}"));
         ip(&format!("-n {namespace} link set lo up"));
-        ip(&format!("-n {hub} link add v{n} type veth peer name eth0 netns {namespace}"));
+        ip(&format!(
+            "-n {hub} link add v{n} type veth peer name eth0 netns {namespace}"
+        ));
         ip(&format!("-n {hub} link set v{n} master br0 up"));
-        ip(&format!("-n {namespace} addr add {}/16 dev eth0", host.address));
+        ip(&format!(
+            "-n {namespace} addr add {}/16 dev eth0",
+            host.address
+        ));
         ip(&format!("-n {namespace} link set eth0 up"));
         ip(&format!("-n {namespace} route add default via 10.222.0.1"));
         host
@@ -79,9 +84,13 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         for n in 2..=self.hosts {
-            let _ = Command::new("ip").args(["netns", "del", &format!("{}-{n}", self.prefix)]).output();
+            let _ = Command::new("ip")
+                .args(["netns", "del", &format!("{}-{n}", self.prefix)])
+                .output();
         }
-        let _ = Command::new("ip").args(["netns", "del", &format!("{}-hub", self.prefix)]).output();
+        let _ = Command::new("ip")
+            .args(["netns", "del", &format!("{}-hub", self.prefix)])
+            .output();
     }
 }
 
@@ -89,7 +98,9 @@ impl Host {
     /// A command that runs on this host.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.namespace]).arg(program);
+        command
+            .args(["netns", "exec", &self.namespace])
+            .arg(program);
         command
     }
 }

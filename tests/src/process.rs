@@ -15,7 +15,11 @@ pub struct Process {
 impl Process {
     /// Starts a program with its output going to `log` (appended).
     pub fn start(command: &mut Command, log: &Path) -> Self {
-        let file = File::options().create(true).append(true).open(log).expect("a log file");
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("a log file");
         let errors = file.try_clone().expect("a second handle");
         let child = command
             .stdin(Stdio::null())
@@ -23,7 +27,10 @@ impl Process {
             .stderr(errors)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        Self { child, log: log.to_owned() }
+        Self {
+            child,
+            log: log.to_owned(),
+        }
     }
 
     /// What it has written so far.

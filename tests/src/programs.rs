@@ -6,8 +6,14 @@ use std::path::{Path, PathBuf};
 fn program(variable: &str, what: &str) -> PathBuf {
     let path = std::env::var_os(variable)
         .map(PathBuf::from)
-        .unwrap_or_else(|| panic!("{variable} is not set: run this layer with tests/run, or name {what} there"));
-    assert!(path.exists(), "{variable}: {} does not exist", path.display());
+        .unwrap_or_else(|| {
+            panic!("{variable} is not set: run this layer with tests/run, or name {what} there")
+        });
+    assert!(
+        path.exists(),
+        "{variable}: {} does not exist",
+        path.display()
+    );
     path
 }
 
@@ -39,18 +45,30 @@ pub fn sample() -> PathBuf {
         .and_then(|deps| deps.parent())
         .expect("tests are built in a deps folder")
         .join("tulle-sample");
-    assert!(path.exists(), "{} is not built: run this layer with tests/run", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: run this layer with tests/run",
+        path.display()
+    );
     path
 }
 
 /// Every Envoy version that Tulle supports, newest first.
 pub fn envoys() -> Vec<(String, PathBuf)> {
     let newest = envoy();
-    let versions = newest.parent().and_then(|home| home.parent()).expect("…/envoy/VERSION/envoy");
+    let versions = newest
+        .parent()
+        .and_then(|home| home.parent())
+        .expect("…/envoy/VERSION/envoy");
     let mut all: Vec<(String, PathBuf)> = std::fs::read_dir(versions)
         .expect("the folder of Envoy versions")
         .filter_map(Result::ok)
-        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path().join("envoy")))
+        .map(|entry| {
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                entry.path().join("envoy"),
+            )
+        })
         .filter(|(version, path)| !version.starts_with('.') && path.exists())
         .collect();
     all.sort();

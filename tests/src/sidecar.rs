@@ -20,7 +20,11 @@ impl ControlPlane {
     /// Serves `work/manifests` with its state in `work/state`.
     pub fn start(host: &Host, work: &Path) -> Self {
         let process = Self::spawn(host, work);
-        let control_plane = Self { host: host.clone(), work: work.to_owned(), process };
+        let control_plane = Self {
+            host: host.clone(),
+            work: work.to_owned(),
+            process,
+        };
         control_plane.wait_ready();
         control_plane
     }
@@ -37,7 +41,9 @@ impl ControlPlane {
     }
 
     fn wait_ready(&self) {
-        wait_for("the control plane", Duration::from_secs(20), || self.get("/readyz"));
+        wait_for("the control plane", Duration::from_secs(20), || {
+            self.get("/readyz")
+        });
     }
 
     /// A page of its admin port.
@@ -86,13 +92,23 @@ impl Sidecar {
         let out = work.join(format!("proxy-{}", proxy.replace('/', "-")));
         output(
             Command::new(programs::tulle())
-                .args(["bootstrap", "--proxy", proxy, "--server", "10.222.0.1:15012", "--out"])
+                .args([
+                    "bootstrap",
+                    "--proxy",
+                    proxy,
+                    "--server",
+                    "10.222.0.1:15012",
+                    "--out",
+                ])
                 .arg(&out)
                 .arg("--state")
                 .arg(work.join("state")),
             b"",
         );
-        output(Command::new("chown").arg("-R").arg(ENVOY_USER).arg(&out), b"");
+        output(
+            Command::new("chown").arg("-R").arg(ENVOY_USER).arg(&out),
+            b"",
+        );
         if !proxy.starts_with("virtualgateway/") {
             let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
             let mut capture = host.command(programs::tulle());
@@ -104,16 +120,36 @@ impl Sidecar {
         }
         let mut command = host.command("setpriv");
         command
-            .args(["--reuid", ENVOY_USER, "--regid", ENVOY_USER, "--clear-groups"])
+            .args([
+                "--reuid",
+                ENVOY_USER,
+                "--regid",
+                ENVOY_USER,
+                "--clear-groups",
+            ])
             .arg(programs::envoy_in(work))
             .arg("-c")
             .arg(out.join("envoy.yaml"))
-            .args(["--use-dynamic-base-id", "--concurrency", "1", "--drain-time-s", "2", "-l", "info"]);
+            .args([
+                "--use-dynamic-base-id",
+                "--concurrency",
+                "1",
+                "--drain-time-s",
+                "2",
+                "-l",
+                "info",
+            ]);
         let envoy = Process::start(&mut command, &out.join("envoy.log"));
-        let sidecar = Self { host: host.clone(), proxy: proxy.to_owned(), _envoy: envoy };
-        wait_for(&format!("{proxy} to be ready"), Duration::from_secs(30), || {
-            stats::admin(host, "/ready")
-        });
+        let sidecar = Self {
+            host: host.clone(),
+            proxy: proxy.to_owned(),
+            _envoy: envoy,
+        };
+        wait_for(
+            &format!("{proxy} to be ready"),
+            Duration::from_secs(30),
+            || stats::admin(host, "/ready"),
+        );
         sidecar
     }
 }

@@ -43,7 +43,11 @@ impl Names {
             names.clusters.insert(text(&cluster["name"]));
             let eds = &cluster["eds_cluster_config"];
             if eds.is_object() {
-                let service = if eds["service_name"].is_string() { &eds["service_name"] } else { &cluster["name"] };
+                let service = if eds["service_name"].is_string() {
+                    &eds["service_name"]
+                } else {
+                    &cluster["name"]
+                };
                 names.endpoints_named.insert(text(service));
             }
         }
@@ -51,12 +55,19 @@ impl Names {
             names.endpoints.insert(text(&endpoints["cluster_name"]));
         }
         for listener in list(sections, "listeners") {
-            names.listeners.entry(listener["address"].to_string()).or_default().push(text(&listener["name"]));
+            names
+                .listeners
+                .entry(listener["address"].to_string())
+                .or_default()
+                .push(text(&listener["name"]));
             names.walk(listener);
         }
         for routes in list(sections, "routes") {
             names.routes.insert(text(&routes["name"]));
-            names.route_count += list(routes, "virtual_hosts").iter().map(|host| list(host, "routes").len()).sum::<usize>();
+            names.route_count += list(routes, "virtual_hosts")
+                .iter()
+                .map(|host| list(host, "routes").len())
+                .sum::<usize>();
             names.walk(routes);
         }
         names
@@ -67,10 +78,18 @@ impl Names {
             Value::Object(fields) => {
                 for (key, value) in fields {
                     match (key.as_str(), value) {
-                        ("cluster", Value::String(name)) => drop(self.clusters_named.insert(name.clone())),
-                        ("route_config_name", Value::String(name)) => drop(self.routes_named.insert(name.clone())),
+                        ("cluster", Value::String(name)) => {
+                            self.clusters_named.extend([name.clone()])
+                        }
+                        ("route_config_name", Value::String(name)) => {
+                            self.routes_named.extend([name.clone()])
+                        }
                         ("weighted_clusters", weighted) => {
-                            self.clusters_named.extend(list(weighted, "clusters").iter().map(|cluster| text(&cluster["name"])));
+                            self.clusters_named.extend(
+                                list(weighted, "clusters")
+                                    .iter()
+                                    .map(|cluster| text(&cluster["name"])),
+                            );
                         }
                         (_, value) => self.walk(value),
                     }
@@ -129,10 +148,17 @@ impl Bundle {
         let refused: Vec<String> = self
             .parts
             .iter()
-            .filter_map(|(whose, part)| Some(format!("Envoy refuses {whose}: {}", validate(envoy, part).err()?)))
+            .filter_map(|(whose, part)| {
+                Some(format!(
+                    "Envoy refuses {whose}: {}",
+                    validate(envoy, part).err()?
+                ))
+            })
             .collect();
         if refused.is_empty() {
-            return Err(format!("Envoy takes each proxy's configuration, and not all in one: {together}"));
+            return Err(format!(
+                "Envoy takes each proxy's configuration, and not all in one: {together}"
+            ));
         }
         Err(refused.join("\n"))
     }
@@ -143,10 +169,20 @@ impl Bundle {
 /// # Errors
 /// What Envoy says.
 pub fn validate(envoy: &Path, bootstrap: &Value) -> Result<(), String> {
-    let file = tempfile::Builder::new().suffix(".json").tempfile().expect("a file");
+    let file = tempfile::Builder::new()
+        .suffix(".json")
+        .tempfile()
+        .expect("a file");
     std::fs::write(file.path(), bootstrap.to_string()).expect("writable");
     let output = Command::new(envoy)
-        .args(["--mode", "validate", "--use-dynamic-base-id", "-l", "error", "-c"])
+        .args([
+            "--mode",
+            "validate",
+            "--use-dynamic-base-id",
+            "-l",
+            "error",
+            "-c",
+        ])
         .arg(file.path())
         .output()
         .expect("Envoy runs");
@@ -165,7 +201,11 @@ fn rename(resources: &mut Value, n: usize) {
         let next = addresses.len() + 1;
         let number = *addresses.entry(text(address)).or_insert(next);
         // The same family again; that of IPv4 inside IPv6 may be listened on for both.
-        let family = if text(address).contains(':') { "::ffff:" } else { "" };
+        let family = if text(address).contains(':') {
+            "::ffff:"
+        } else {
+            ""
+        };
         *address = format!("{family}127.{}.{}.{number}", 100 + n / 250, n % 250).into();
         rename_clusters(listener, &prefix);
     }
@@ -193,7 +233,9 @@ fn rename_clusters(value: &mut Value, prefix: &str) {
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| rename_clusters(item, prefix)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| rename_clusters(item, prefix)),
         _ => {}
     }
 }

@@ -3,14 +3,11 @@
 //! One value that Envoy refuses refuses the whole resource it stands in, and with it every other user's
 //! routes there. So a route that holds one is left out before it is sent, and told as a finding.
 
-mod re2;
-
-pub use re2::RE2_PROGRAM_SIZE;
-
 use crate::compose::{ComposedRoute, PathCondition, PathHeader, Rewrite};
 use tulle_model::linked::{GatewayRoute, Route};
 use tulle_model::matching::{HostMatch, HttpMatch, PathMatch, PathRewrite, ValueMatch};
-use tulle_model::{Finding, ObjectId, Severity};
+use tulle_model::{Finding, ObjectId, Severity, re2};
+use tulle_proto::RE2_PROGRAM_SIZE;
 
 /// Longest name of a query parameter, in bytes.
 const LONGEST_QUERY_NAME: usize = 1024;
@@ -22,6 +19,8 @@ pub(crate) struct Refusal {
     pub(crate) what: String,
     /// Why.
     pub(crate) why: String,
+    /// The way out; empty where the reason says it.
+    pub(crate) help: &'static str,
 }
 
 impl Refusal {
@@ -29,14 +28,15 @@ impl Refusal {
         Self {
             what: what.into(),
             why: why.into(),
+            help: "",
         }
     }
 
     /// The finding on the object whose `part`, a route or a host, is left out.
     pub(crate) fn finding(&self, object: &ObjectId, part: &str) -> Finding {
-        let Self { what, why } = self;
+        let Self { what, why, help } = self;
         let message = format!("{part} is left out: Envoy refuses its {what}: {why}");
-        Finding::new(Severity::Error, "refused-by-envoy", object, "", message)
+        Finding::new(Severity::Error, "refused-by-envoy", object, "", message).help(help)
     }
 }
 
@@ -124,7 +124,11 @@ fn http_match(matches: &HttpMatch) -> Result<(), Refusal> {
 }
 
 fn regex(what: &str, pattern: &str) -> Result<(), Refusal> {
-    re2::check(pattern).map_err(|why| Refusal::new(format!("{what} {pattern:?}"), why))
+    re2::check(pattern, RE2_PROGRAM_SIZE).map_err(|refusal| Refusal {
+        what: format!("{what} {pattern:?}"),
+        why: refusal.to_string(),
+        help: refusal.help(),
+    })
 }
 
 /// Envoy's rule for everything that becomes part of a header.

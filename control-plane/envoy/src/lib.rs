@@ -27,7 +27,6 @@ mod wire;
 #[cfg(test)]
 mod fixture;
 
-pub use accepted::RE2_PROGRAM_SIZE;
 pub use endpoints::endpoints;
 pub use findings::findings;
 pub use listener::{INBOUND_CAPTURE_PORT, OUTBOUND_CAPTURE_PORT};

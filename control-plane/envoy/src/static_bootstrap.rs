@@ -18,8 +18,8 @@ use tulle_proto::listener::filter::ConfigType;
 use tulle_proto::protobuf::value::Kind;
 use tulle_proto::protobuf::{Struct, Value};
 use tulle_proto::route::RouteConfiguration;
+use tulle_proto::{RE2_PROGRAM_SIZE, RE2_PROGRAM_SIZE_KEY};
 
-use crate::accepted::RE2_PROGRAM_SIZE;
 use crate::plan::Compiled;
 use crate::{type_url, wire};
 
@@ -174,14 +174,15 @@ fn runtime() -> LayeredRuntime {
         layers: vec![RuntimeLayer {
             name: "tulle".to_owned(),
             layer_specifier: Some(LayerSpecifier::StaticLayer(Struct {
-                fields: [(RE2_LIMIT.to_owned(), number(RE2_PROGRAM_SIZE.into()))].into(),
+                fields: [(
+                    RE2_PROGRAM_SIZE_KEY.to_owned(),
+                    number(RE2_PROGRAM_SIZE.into()),
+                )]
+                .into(),
             })),
         }],
     }
 }
-
-/// Envoy refuses every regular expression that is larger than this runtime key says.
-const RE2_LIMIT: &str = "re2.max_program_size.error_level";
 
 #[cfg(test)]
 mod tests;

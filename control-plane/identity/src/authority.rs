@@ -18,7 +18,7 @@ use crate::spiffe::{SpiffeId, TrustDomain};
 use crate::state::{StateDirectory, StateError};
 
 /// Certificate and key lie in one file, so that they cannot come apart.
-const FILE: &str = "authority.pem";
+pub(crate) const FILE: &str = "authority.pem";
 /// Certificates begin a little in the past: clocks differ.
 const BACKDATE: Duration = Duration::from_secs(5 * 60);
 const ROOT_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);

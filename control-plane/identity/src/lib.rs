@@ -45,6 +45,11 @@ pub enum IdentityError {
 }
 
 impl Identity {
+    /// Whether a control plane has kept its identity in this folder.
+    pub fn is_kept_in(state: &Path) -> bool {
+        state.join(authority::FILE).is_file()
+    }
+
     /// Opens the identity kept in `state`, making what is not there yet; without `state` a new one in memory.
     ///
     /// Two processes may do so at once: both get the same keys.

@@ -119,7 +119,7 @@ impl Engine {
         }
     }
 
-    fn set_root(&mut self, node: Node, wanted: bool) {
+    pub(crate) fn set_root(&mut self, node: Node, wanted: bool) {
         let id = self.intern(Key::Node(node));
         self.slots[id].root = wanted;
         if self.slots[id].memo.is_none() {

@@ -19,6 +19,7 @@ use crate::stats::Stats;
 #[derive(Debug)]
 pub struct Index {
     engine: Engine,
+    pinned: BTreeSet<EndpointSetId>,
 }
 
 impl Index {
@@ -26,6 +27,7 @@ impl Index {
     pub fn new(settings: Settings) -> Self {
         Self {
             engine: Engine::new(settings),
+            pinned: BTreeSet::new(),
         }
     }
 
@@ -84,9 +86,22 @@ impl Index {
         self.engine.facts.proxies.keys()
     }
 
-    /// The endpoints of a set that some view uses; empty if none does.
+    /// The endpoints of a set that some view uses or that is pinned; empty for any other.
     pub fn endpoints(&self, id: &EndpointSetId) -> Arc<EndpointSet> {
         self.engine.endpoints(id)
+    }
+
+    /// Keeps these endpoint sets up to date though no view may use them, in place of those pinned before: a
+    /// proxy whose object is gone goes on with the sets it holds.
+    pub fn pin(&mut self, sets: BTreeSet<EndpointSetId>) {
+        for gone in self.pinned.difference(&sets) {
+            self.engine.set_root(Node::Endpoints(gone.clone()), false);
+        }
+        for new in sets.difference(&self.pinned) {
+            self.engine.set_root(Node::Endpoints(new.clone()), true);
+        }
+        self.pinned = sets;
+        self.settle();
     }
 
     /// Every finding that holds now, translation's and the link's, sorted by object, each once.

@@ -1,9 +1,10 @@
 //! The neutral mesh: what the dialects write and what the compiler reads.
 //!
 //! Duty: plain values with names of their own — ids, fragments (one user's object in neutral words,
-//! references unresolved), the linked mesh (references resolved), findings. Comes in: nothing, it is
-//! only types. Goes out: types that compare, order and hash, so that every hop can stop at "equal".
-//! Must never: know a dialect, Envoy, Kubernetes' client, tonic or tokio.
+//! references unresolved), the linked mesh (references resolved), findings — and what the values mean
+//! that every side has to understand alike: regular expressions ([`re2`]). Comes in: values, and the
+//! texts of expressions. Goes out: types that compare, order and hash, so that every hop can stop at
+//! "equal". Must never: know a dialect, Envoy's types, Kubernetes' client, tonic or tokio.
 
 pub mod capture;
 pub mod endpoint;
@@ -14,6 +15,7 @@ pub mod id;
 pub mod linked;
 pub mod matching;
 pub mod policy;
+pub mod re2;
 pub mod selector;
 pub mod settings;
 

@@ -37,7 +37,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The admin server does not come up.
 #[derive(Debug, thiserror::Error)]
-#[error("admin port: cannot listen on {address}: {source}")]
+#[error("admin port: cannot listen on {address}")]
 pub struct AdminError {
     /// The address asked for.
     pub address: SocketAddr,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tulle_identity::{Identity, ProxyClaims, TrustDomain};
 use tulle_injector::bootstrap::{BOOTSTRAP_FILE, BootstrapSpec, files, write};
 use tulle_model::{Capture, ProxyId};
@@ -19,8 +19,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  tulle bootstrap --proxy virtualnode/shop/front --out front/ --state ~/.tulle
-  tulle bootstrap --proxy virtualgateway/shop/in --out in/ --state ~/.tulle --capture loopback=127.80.1.0/29
+  tulle bootstrap --proxy virtualnode/tulle-demo/front --out front/ --state ~/.tulle
+  tulle bootstrap --proxy virtualgateway/tulle-demo/gateway --out in/ --state ~/.tulle --capture loopback=127.80.1.0/29
   envoy -c front/envoy.yaml
 
 The token is valid for --token-days; run the command again to renew it: a running Envoy takes up the new one.")]
@@ -51,6 +51,12 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> anyhow::Result<u8> {
     let config = args.config.load()?;
     let trust_domain: TrustDomain = config.trust_domain.parse()?;
+    if !Identity::is_kept_in(&args.state) {
+        bail!(
+            "--state {}: no control plane has kept its CA there; start `tulle serve --state` with this folder first",
+            args.state.display()
+        );
+    }
     let identity = Identity::open(Some(&args.state), &trust_domain)?;
     let claims = ProxyClaims {
         proxy: args.proxy.clone(),

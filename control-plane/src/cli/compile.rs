@@ -13,12 +13,12 @@ use crate::offline;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  tulle compile --manifests deploy/ --proxy virtualnode/shop/front
-  tulle compile --manifests deploy/ --proxy virtualgateway/shop/in -o json
-  tulle compile --manifests deploy/ --proxy virtualnode/shop/front --static > envoy.yaml
+  tulle compile --manifests deploy/demo --proxy virtualnode/tulle-demo/front
+  tulle compile --manifests deploy/demo --proxy virtualgateway/tulle-demo/gateway -o json
+  tulle compile --manifests deploy/demo --proxy virtualnode/tulle-demo/front --static > envoy.yaml
   envoy --mode validate -c envoy.yaml
 
-Findings go to stderr. Exits with 1 if the manifests hold an error for that proxy.")]
+Findings go to stderr. Exits with 1 if the manifests hold an error for that proxy, or a file cannot be read.")]
 pub(super) struct Args {
     /// Files and folders with manifests; folders are read recursively
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
@@ -80,12 +80,13 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         Output::Yaml => offline::yaml(&document)?,
     };
     print::out(&text)?;
-    let faulty = findings
-        .iter()
-        .any(|finding| finding.severity == Severity::Error)
-        || loaded
-            .problems
+    // A file that cannot be read may hold anything; what is wrong with one object is found at whoever needs it.
+    let unreadable = loaded.problems.iter().any(|problem| {
+        problem.severity == tulle_source::Severity::Error && problem.object.is_none()
+    });
+    let faulty = unreadable
+        || findings
             .iter()
-            .any(|problem| problem.severity == tulle_source::Severity::Error);
+            .any(|finding| finding.severity == Severity::Error);
     Ok(if faulty { FAULT } else { OK })
 }

@@ -11,7 +11,7 @@ use crate::wire;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  tulle serve --manifests deploy/ --state ~/.tulle
+  tulle serve --manifests deploy/demo --state ~/.tulle
   tulle serve --manifests mesh.yaml routes/ --config settings.yaml --state /var/lib/tulle
 
 Files are watched: a save takes effect at once. Listens on 15012 (ADS over TLS, token required) and 15014

@@ -30,6 +30,11 @@ impl Held {
         self.resources.is_empty()
     }
 
+    /// The endpoint sets that the group's assignments show.
+    pub(super) fn endpoint_sets(&self) -> impl Iterator<Item = &EndpointSetId> {
+        self.assignments.keys()
+    }
+
     /// All that the group holds.
     pub(super) fn resources(&self) -> Vec<Arc<Resource>> {
         self.resources

@@ -54,6 +54,7 @@ impl Ask {
                 .into_response();
         }
         match answer.await {
+            Ok(Value::Null) => (StatusCode::NOT_FOUND, "no object declares that\n").into_response(),
             Ok(answer) => Json(answer).into_response(),
             Err(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -239,11 +239,13 @@ impl Mesh {
             Question::Findings(reply) => reply.send(self.findings_page()),
             Question::Changes(reply) => reply.send(json!(self.convergence.page())),
             Question::Config(group, reply) => {
-                let resources = crate::offline::resources(&mut self.engine, &group);
-                let sections = crate::offline::sections(&resources);
-                reply.send(
-                    sections.unwrap_or_else(|error| json!({ "error": format!("{error:#}") })),
-                );
+                let declared = self.engine.proxies().contains(&group.proxy);
+                let sections = declared.then(|| {
+                    let resources = crate::offline::resources(&mut self.engine, &group);
+                    crate::offline::sections(&resources)
+                        .unwrap_or_else(|error| json!({ "error": format!("{error:#}") }))
+                });
+                reply.send(sections.unwrap_or(Value::Null));
             }
         }
     }
@@ -297,6 +299,7 @@ impl Mesh {
                 "connected, but no object declares it: it waits until one does"
             ),
         }
+        self.tell_findings();
     }
 
     fn close(&mut self, scope: &Scope) {
@@ -305,6 +308,7 @@ impl Mesh {
                 self.engine.close(&group);
             }
             self.ledger.clear_scope(scope.as_str());
+            self.tell_findings();
         }
     }
 

@@ -20,6 +20,7 @@ use crate::type_url::TypeUrl;
 mod body;
 mod connection;
 mod counters;
+mod left_open;
 mod limits;
 mod registry;
 mod route;
@@ -32,6 +33,7 @@ pub use counters::Counters;
 pub use settings::ServerSettings;
 
 use counters::{Counting, add};
+use left_open::LeftOpen;
 use limits::{Admission, Limits};
 use registry::Registry;
 
@@ -47,6 +49,7 @@ struct Shared {
     session_settings: Arc<SessionSettings>,
     quarantine: Arc<Quarantine>,
     registry: Arc<Registry>,
+    left_open: Arc<LeftOpen>,
     limits: Arc<Limits>,
     counting: Arc<Counting>,
     draining: watch::Sender<Option<Draining>>,
@@ -60,10 +63,17 @@ struct Draining {
 
 /// Most contents that are remembered as rejected.
 const MOST_QUARANTINED: usize = 4_096;
-/// How often scopes without streams are looked for.
+/// How often what has become old is looked for.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long to wait after a failed accept, most often for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+impl Shared {
+    fn sweep(&self, now: std::time::Instant) {
+        self.store.sweep(self.settings.scope_grace, now);
+        self.left_open.sweep(now);
+    }
+}
 
 impl Server {
     /// A server of `store` for callers that `authenticator` proves. `certificates` is asked at each handshake, so
@@ -84,6 +94,7 @@ impl Server {
             session_settings: Arc::new(settings.session.clone()),
             quarantine: Arc::new(Quarantine::new(settings.quarantine_for, MOST_QUARANTINED)),
             registry: Arc::default(),
+            left_open: Arc::default(),
             limits: Limits::new(settings.max_connections, settings.max_unauthenticated),
             counting: Arc::default(),
             draining: watch::Sender::new(None),
@@ -103,7 +114,7 @@ impl Server {
         loop {
             tokio::select! {
                 () = async { let _ = draining.wait_for(Option::is_some).await; } => break,
-                _ = sweep.tick() => shared.store.sweep(shared.settings.scope_grace, std::time::Instant::now()),
+                _ = sweep.tick() => shared.sweep(std::time::Instant::now()),
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((tcp, peer)) => match shared.limits.admit(peer) {

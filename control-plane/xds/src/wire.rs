@@ -124,3 +124,6 @@ impl NodeMessage {
         Node::new(&self.id, &self.user_agent_name, &version)
     }
 }
+
+#[cfg(test)]
+mod tests;

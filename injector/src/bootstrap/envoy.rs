@@ -45,14 +45,14 @@ use tulle_proto::upstream_http::http_protocol_options::explicit_http_config::Pro
 use tulle_proto::upstream_http::http_protocol_options::{
     ExplicitHttpConfig, UpstreamProtocolOptions,
 };
-use tulle_proto::{Any, JsonError, any, message_to_json, to_yaml};
+use tulle_proto::{
+    Any, JsonError, RE2_PROGRAM_SIZE, RE2_PROGRAM_SIZE_KEY, any, message_to_json, to_yaml,
+};
 
 use super::{BootstrapSpec, Server};
 
 /// The name of the static cluster through which Envoy reaches the control plane.
 pub const XDS_CLUSTER: &str = "xds";
-/// Regular expressions whose RE2 program is larger are refused by Envoy. Envoy's own default (100) refuses many that users write.
-pub const RE2_PROGRAM_SIZE: u32 = 32_768;
 /// Connections from downstream that one Envoy takes at once, the figure of Envoy's own advice for proxies that face others.
 pub const DOWNSTREAM_CONNECTIONS: i64 = 50_000;
 
@@ -172,7 +172,7 @@ fn over_ads() -> ConfigSource {
 
 fn runtime() -> LayeredRuntime {
     let settings = HashMap::from([(
-        "re2.max_program_size.error_level".into(),
+        RE2_PROGRAM_SIZE_KEY.into(),
         Value {
             kind: Some(value::Kind::NumberValue(RE2_PROGRAM_SIZE.into())),
         },

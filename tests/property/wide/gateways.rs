@@ -8,18 +8,38 @@ use super::{GATEWAYS, SERVICES, document, map, matches, reference, sometimes};
 
 /// A gateway.
 pub(super) fn gateway(number: usize) -> BoxedStrategy<Value> {
-    let protocol = prop::sample::select(&["http", "http2", "grpc"][..]);
-    let listener = (port(), protocol).prop_map(|(port, protocol)| json!({ "portMapping": { "port": port, "protocol": protocol } }));
-    (sometimes(15, name()), prop::collection::vec(listener, 0..4))
+    let protocol = prop::sample::select(&["http", "http", "http2", "grpc"][..]);
+    let listener = (port(), protocol).prop_map(
+        |(port, protocol)| json!({ "portMapping": { "port": port, "protocol": protocol } }),
+    );
+    (sometimes(15, name()), prop::collection::vec(listener, 1..4))
         .prop_map(move |(alias, listeners)| {
-            let spec = map([("awsName", alias), ("namespaceSelector", Some(json!({}))), ("podSelector", Some(json!({}))), ("listeners", Some(listeners.into()))]);
+            let spec = map([
+                ("awsName", alias),
+                ("namespaceSelector", Some(json!({}))),
+                ("podSelector", Some(json!({}))),
+                ("listeners", Some(listeners.into())),
+            ]);
             document("VirtualGateway", "g", number, spec)
         })
         .boxed()
 }
 
 fn hostname() -> BoxedStrategy<Value> {
-    let suffix = prop::sample::select(&[".example", "example", ".Example.com", ".", "*.x", ".a b", ".é", "m", ".com:80", ".x\n"][..]);
+    let suffix = prop::sample::select(
+        &[
+            ".example",
+            "example",
+            ".Example.com",
+            ".",
+            "*.x",
+            ".a b",
+            ".é",
+            "m",
+            ".com:80",
+            ".x\n",
+        ][..],
+    );
     prop_oneof![
         service_host().prop_map(|host| json!({ "exact": host })),
         suffix.prop_map(|suffix| json!({ "suffix": suffix })),
@@ -28,7 +48,9 @@ fn hostname() -> BoxedStrategy<Value> {
 }
 
 fn switch() -> BoxedStrategy<Value> {
-    prop::sample::select(&["ENABLED", "DISABLED"][..]).prop_map(Value::from).boxed()
+    prop::sample::select(&["ENABLED", "DISABLED"][..])
+        .prop_map(Value::from)
+        .boxed()
 }
 
 fn host_rewrite() -> impl Strategy<Value = Value> {
@@ -41,14 +63,28 @@ fn rewrite() -> BoxedStrategy<Value> {
         exact_path().prop_map(|prefix| json!({ "value": prefix })),
     ];
     let of_path = exact_path().prop_map(|path| json!({ "exact": path }));
-    (sometimes(40, host_rewrite()), sometimes(40, of_prefix), sometimes(25, of_path))
-        .prop_map(|(host, prefix, path)| map([("hostname", host), ("prefix", prefix), ("path", path)]))
+    (
+        sometimes(40, host_rewrite()),
+        sometimes(40, of_prefix),
+        sometimes(25, of_path),
+    )
+        .prop_map(|(host, prefix, path)| {
+            map([("hostname", host), ("prefix", prefix), ("path", path)])
+        })
         .boxed()
 }
 
 fn target() -> BoxedStrategy<Value> {
     (reference("s", SERVICES), sometimes(20, port()))
-        .prop_map(|(service, port)| map([("virtualService", Some(json!({ "virtualServiceRef": service }))), ("port", port)]))
+        .prop_map(|(service, port)| {
+            map([
+                (
+                    "virtualService",
+                    Some(json!({ "virtualServiceRef": service })),
+                ),
+                ("port", port),
+            ])
+        })
         .boxed()
 }
 
@@ -61,25 +97,39 @@ fn http() -> BoxedStrategy<Value> {
         sometimes(20, matches::queries()),
         sometimes(15, port()),
     )
-        .prop_map(|((prefix, path), hostname, headers, method, queries, port)| {
-            map([
-                ("prefix", prefix),
-                ("path", path),
-                ("hostname", hostname),
-                ("headers", headers),
-                ("method", method),
-                ("queryParameters", queries),
-                ("port", port),
-            ])
-        });
+        .prop_map(
+            |((prefix, path), hostname, headers, method, queries, port)| {
+                map([
+                    ("prefix", prefix),
+                    ("path", path),
+                    ("hostname", hostname),
+                    ("headers", headers),
+                    ("method", method),
+                    ("queryParameters", queries),
+                    ("port", port),
+                ])
+            },
+        );
     (matching, target(), sometimes(50, rewrite()))
         .prop_map(|(matching, target, rewrite)| json!({ "match": matching, "action": map([("target", Some(target)), ("rewrite", rewrite)]) }))
         .boxed()
 }
 
 fn grpc() -> BoxedStrategy<Value> {
-    let matching = (sometimes(60, grpc_name()), sometimes(30, hostname()), sometimes(25, matches::headers()), sometimes(15, port()))
-        .prop_map(|(service, hostname, metadata, port)| map([("serviceName", service), ("hostname", hostname), ("metadata", metadata), ("port", port)]));
+    let matching = (
+        sometimes(60, grpc_name()),
+        sometimes(30, hostname()),
+        sometimes(25, matches::headers()),
+        sometimes(15, port()),
+    )
+        .prop_map(|(service, hostname, metadata, port)| {
+            map([
+                ("serviceName", service),
+                ("hostname", hostname),
+                ("metadata", metadata),
+                ("port", port),
+            ])
+        });
     let rewrite = host_rewrite().prop_map(|host| json!({ "hostname": host }));
     (matching, target(), sometimes(30, rewrite))
         .prop_map(|(matching, target, rewrite)| json!({ "match": matching, "action": map([("target", Some(target)), ("rewrite", rewrite)]) }))
@@ -93,10 +143,20 @@ pub(super) fn route(number: usize) -> BoxedStrategy<Value> {
         2 => http().prop_map(|route| ("http2Route", route)),
         2 => grpc().prop_map(|route| ("grpcRoute", route)),
     ];
-    (kind, sometimes(40, priority()), reference("g", GATEWAYS), sometimes(15, name()))
+    (
+        kind,
+        sometimes(40, priority()),
+        reference("g", GATEWAYS),
+        sometimes(15, name()),
+    )
         .prop_map(move |((kind, route), priority, mut gateway, alias)| {
             gateway["uid"] = "".into();
-            let spec = map([(kind, Some(route)), ("priority", priority), ("virtualGatewayRef", Some(gateway)), ("awsName", alias)]);
+            let spec = map([
+                (kind, Some(route)),
+                ("priority", priority),
+                ("virtualGatewayRef", Some(gateway)),
+                ("awsName", alias),
+            ]);
             document("GatewayRoute", "x", number, spec)
         })
         .boxed()

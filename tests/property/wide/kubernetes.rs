@@ -7,18 +7,30 @@ use super::{map, namespace, sometimes};
 
 /// Both namespaces.
 pub(super) fn namespaces() -> Vec<Value> {
-    ["one", "two"].iter().map(|name| json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } })).collect()
+    ["one", "two"]
+        .iter()
+        .map(
+            |name| json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }),
+        )
+        .collect()
 }
 
 fn ports() -> BoxedStrategy<Value> {
     prop::sample::subsequence(&[80, 8080, 9090, 1, 65535][..], 1..5)
-        .prop_map(|ports| ports.into_iter().map(|port| json!({ "name": format!("p{port}"), "port": port, "protocol": "TCP" })).collect())
+        .prop_map(|ports| {
+            ports
+                .into_iter()
+                .map(|port| json!({ "name": format!("p{port}"), "port": port, "protocol": "TCP" }))
+                .collect()
+        })
         .boxed()
 }
 
 /// The Service of the node of that number.
 pub(super) fn service(number: usize) -> BoxedStrategy<Value> {
-    let address = prop::sample::select(&["None", "10.96.0.1", "10.96.0.2", "fd00::1", "nonsense"][..]).prop_map(Value::from);
+    let address =
+        prop::sample::select(&["None", "10.96.0.1", "10.96.0.2", "fd00::1", "nonsense"][..])
+            .prop_map(Value::from);
     (ports(), sometimes(80, address))
         .prop_map(move |(ports, address)| {
             json!({

@@ -52,11 +52,21 @@ enum Command {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Command::parse() {
-        Command::Serve { name, http, tcp: raw, fail_every, delay_ms } => {
+        Command::Serve {
+            name,
+            http,
+            tcp: raw,
+            fail_every,
+            delay_ms,
+        } => {
             let delay = Duration::from_millis(delay_ms);
             let mut servers = tokio::task::JoinSet::new();
             for listen in http {
-                let behaviour = http_server::Behaviour { name: name.clone(), fail_every, delay };
+                let behaviour = http_server::Behaviour {
+                    name: name.clone(),
+                    fail_every,
+                    delay,
+                };
                 servers.spawn(http_server::serve(listen, behaviour));
             }
             for listen in raw {
@@ -70,14 +80,33 @@ async fn main() -> anyhow::Result<()> {
             let calls = serde_json::from_reader(std::io::stdin())?;
             serde_json::to_writer(std::io::stdout(), &http_client::play(calls).await)?;
         }
-        Command::Load { to, host, path, connections, rate, seconds } => {
+        Command::Load {
+            to,
+            host,
+            path,
+            connections,
+            rate,
+            seconds,
+        } => {
             // Bounded whatever the caller says.
             let duration = Duration::from_secs_f64(seconds.clamp(0.1, 900.0));
-            let load = load::Load { to, host, path, connections: connections.clamp(1, 256), rate: rate.clamp(1, 5000), duration };
+            let load = load::Load {
+                to,
+                host,
+                path,
+                connections: connections.clamp(1, 256),
+                rate: rate.clamp(1, 5000),
+                duration,
+            };
             serde_json::to_writer(std::io::stdout(), &load::run(load).await)?;
         }
-        Command::Tcp { to, count, pause_ms } => {
-            let outcome = tcp::connect(to, count.min(100_000), Duration::from_millis(pause_ms)).await;
+        Command::Tcp {
+            to,
+            count,
+            pause_ms,
+        } => {
+            let outcome =
+                tcp::connect(to, count.min(100_000), Duration::from_millis(pause_ms)).await;
             serde_json::to_writer(std::io::stdout(), &outcome)?;
         }
     }

@@ -115,7 +115,8 @@ async fn one(call: Call) -> anyhow::Result<Answer> {
     };
     let (head, body) = response.into_parts();
     let body = body.collect().await?;
-    let text_of = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let text_of =
+        |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let grpc_status = body
         .trailers()
         .and_then(|trailers| trailers.get("grpc-status"))
@@ -126,13 +127,21 @@ async fn one(call: Call) -> anyhow::Result<Answer> {
         .headers
         .get("content-type")
         .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
-    let payload = if grpc && bytes.len() > 5 { bytes.slice(5..) } else { bytes };
+    let payload = if grpc && bytes.len() > 5 {
+        bytes.slice(5..)
+    } else {
+        bytes
+    };
     Ok(Answer {
         id: call.id,
         status: head.status.as_u16(),
         seen: serde_json::from_slice(&payload).ok(),
         text: String::from_utf8_lossy(&payload).into_owned(),
-        headers: head.headers.iter().map(|(name, value)| (name.to_string(), text_of(value))).collect(),
+        headers: head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), text_of(value)))
+            .collect(),
         grpc_status,
     })
 }

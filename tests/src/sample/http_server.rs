@@ -102,7 +102,11 @@ async fn answer(
         Response::new(Full::new(Bytes::from(json)).boxed())
     };
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-    let content_type = if grpc { "application/grpc" } else { "application/json" };
+    let content_type = if grpc {
+        "application/grpc"
+    } else {
+        "application/json"
+    };
     response
         .headers_mut()
         .insert("content-type", HeaderValue::from_static(content_type));
@@ -130,7 +134,11 @@ fn see(request: &Request<Incoming>, name: &str) -> Seen {
     Seen {
         name: name.to_owned(),
         method: request.method().to_string(),
-        path: request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
+        path: request
+            .uri()
+            .path_and_query()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         host,
         headers,
         version: format!("{:?}", request.version()),

@@ -60,7 +60,9 @@ pub async fn run(load: Load) -> Outcome {
     let mut outcome = Outcome::default();
     let mut latencies = Vec::new();
     for task in tasks {
-        let Ok((part, times)) = task.await else { continue };
+        let Ok((part, times)) = task.await else {
+            continue;
+        };
         outcome.requests += part.requests;
         outcome.lost += part.lost;
         for (name, count) in part.answers {
@@ -72,7 +74,12 @@ pub async fn run(load: Load) -> Outcome {
         latencies.extend(times);
     }
     latencies.sort_unstable();
-    let at = |share: f64| latencies.get((latencies.len() as f64 * share) as usize).copied().unwrap_or(0);
+    let at = |share: f64| {
+        latencies
+            .get((latencies.len() as f64 * share) as usize)
+            .copied()
+            .unwrap_or(0)
+    };
     outcome.p50_us = at(0.5);
     outcome.p99_us = at(0.99);
     outcome
@@ -102,7 +109,10 @@ async fn connection(load: Load, n: u32, end: Instant) -> (Outcome, Vec<u64>) {
             Err(_) => {
                 kept = None;
                 outcome.lost += 1;
-                *outcome.errors.entry("no answer in 20 s".to_owned()).or_default() += 1;
+                *outcome
+                    .errors
+                    .entry("no answer in 20 s".to_owned())
+                    .or_default() += 1;
             }
         }
     }
@@ -117,12 +127,19 @@ async fn request(load: &Load, kept: &mut Option<Sender>) -> Result<String, Strin
         None => {
             let mut sender = connect(load).await?;
             let response = sender.send_request(ask(load)?).await;
-            (response.map_err(|error| format!("request: {error}"))?, sender)
+            (
+                response.map_err(|error| format!("request: {error}"))?,
+                sender,
+            )
         }
     };
     let (response, sender) = response;
     let status = response.status();
-    let body = response.into_body().collect().await.map_err(|error| format!("body: {error}"))?;
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .map_err(|error| format!("body: {error}"))?;
     *kept = Some(sender);
     let bytes = body.to_bytes();
     if !status.is_success() {
@@ -135,7 +152,10 @@ async fn request(load: &Load, kept: &mut Option<Sender>) -> Result<String, Strin
 
 /// Asks on a kept connection. `None`: the server had closed it before the request was written, so a new
 /// one is needed, as every HTTP client knows.
-async fn reuse(load: &Load, kept: Option<Sender>) -> Result<Option<(Response<Incoming>, Sender)>, String> {
+async fn reuse(
+    load: &Load,
+    kept: Option<Sender>,
+) -> Result<Option<(Response<Incoming>, Sender)>, String> {
     let Some(mut sender) = kept else {
         return Ok(None);
     };
@@ -157,7 +177,9 @@ fn ask(load: &Load) -> Result<Request<Full<Bytes>>, String> {
 }
 
 async fn connect(load: &Load) -> Result<Sender, String> {
-    let stream = TcpStream::connect(load.to).await.map_err(|error| format!("connect: {error}"))?;
+    let stream = TcpStream::connect(load.to)
+        .await
+        .map_err(|error| format!("connect: {error}"))?;
     let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| format!("handshake: {error}"))?;

@@ -16,7 +16,11 @@ pub async fn serve(listen: SocketAddr, name: String) -> anyhow::Result<()> {
         let (mut stream, _) = listener.accept().await?;
         let name = name.clone();
         tokio::spawn(async move {
-            if stream.write_all(format!("{name}\n").as_bytes()).await.is_ok() {
+            if stream
+                .write_all(format!("{name}\n").as_bytes())
+                .await
+                .is_ok()
+            {
                 let (mut reader, mut writer) = stream.split();
                 let _ = tokio::io::copy(&mut reader, &mut writer).await;
             }

@@ -18,7 +18,6 @@ mod matching;
 mod mesh;
 mod names;
 mod ports;
-mod re2;
 mod report;
 mod retry;
 mod selector;
@@ -33,7 +32,7 @@ use tulle_model::fragment::Translated;
 
 use crate::report::Report;
 
-pub use crate::re2::MAX_PROGRAM_SIZE as MAX_REGEX_PROGRAM_SIZE;
+pub use crate::matching::MAX_REGEX_PROGRAM_SIZE;
 
 /// The realm of this dialect's names ([`tulle_model::Name::realm`]).
 pub const REALM: &str = "appmesh";

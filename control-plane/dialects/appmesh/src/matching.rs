@@ -1,10 +1,9 @@
 //! Conditions on requests: paths, methods, headers, query parameters, gRPC services.
 
 use tulle_crds::appmesh::HttpMethod;
-use tulle_model::Str;
+use tulle_model::{Str, re2};
 
 use crate::field::Field;
-use crate::re2;
 use crate::report::{LeftOut, Report, code};
 
 mod header;
@@ -14,6 +13,11 @@ mod query;
 pub(crate) use header::headers;
 pub(crate) use path::{grpc_path, is_outside_paths, path_match};
 pub(crate) use query::queries;
+
+/// The largest program of a regular expression, in RE2 instructions.
+///
+/// App Mesh's image set Envoy's limit to exactly this, so no expression that worked there is larger.
+pub const MAX_REGEX_PROGRAM_SIZE: u32 = 1000;
 
 /// What an empty `match: {}` block of a header or query parameter means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +47,12 @@ pub(crate) fn method(
 }
 
 fn check_regex(report: &mut Report, field: &Field, regex: &str) -> Result<(), LeftOut> {
-    re2::check(regex).map_err(|refusal| {
+    re2::check(regex, MAX_REGEX_PROGRAM_SIZE).map_err(|refusal| {
         report.error(
             code::REGEX,
             field,
             format!("RE2, by which Envoy matches, refuses {regex:?}: {refusal}"),
-            "write it in RE2 syntax (https://github.com/google/re2/wiki/Syntax)",
+            refusal.help(),
         )
     })
 }

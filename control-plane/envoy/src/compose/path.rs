@@ -5,6 +5,7 @@ use std::fmt;
 
 use tulle_model::Str;
 use tulle_model::matching::{PathMatch, PathRewrite};
+use tulle_model::re2::Refusal;
 
 use super::algebra::{self, Obstacle};
 use super::re2::{self, Re2Error};
@@ -13,8 +14,8 @@ use super::{PathCondition, PathHeader, Rewrite};
 /// Why two conditions on the path have no exact joint form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PathError {
-    /// Not even RE2 understands it; the reason.
-    Invalid(Str, String),
+    /// Not even Envoy takes it.
+    Refused(Str, Refusal),
     /// The algebra cannot take it apart.
     Shape(Str, Obstacle),
     /// What the path is to become is none.
@@ -24,8 +25,8 @@ pub(super) enum PathError {
 impl fmt::Display for PathError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Invalid(regex, reason) => {
-                write!(f, "{regex:?} is not an RE2 expression: {reason}")
+            Self::Refused(regex, refusal) => {
+                write!(f, "Envoy refuses the expression {regex:?}: {refusal}")
             }
             Self::Shape(regex, obstacle) => write!(
                 f,
@@ -44,7 +45,7 @@ impl PathError {
     /// What stands in the way of reading an expression.
     pub(super) fn read(regex: &str, error: Re2Error) -> Self {
         match error {
-            Re2Error::Invalid(reason) => Self::Invalid(regex.into(), reason),
+            Re2Error::Refused(refusal) => Self::Refused(regex.into(), refusal),
             Re2Error::TooLarge => Self::Shape(regex.into(), Obstacle::Size),
         }
     }
@@ -52,9 +53,7 @@ impl PathError {
     /// The way out.
     pub(super) fn help(&self) -> &'static str {
         match self {
-            Self::Invalid(..) => {
-                "write it in the syntax of https://github.com/google/re2/wiki/Syntax"
-            }
+            Self::Refused(_, refusal) => refusal.help(),
             Self::NoPath(_) => "give a path such as /colors/",
             Self::Shape(_, Obstacle::Size) => {
                 "write a shorter expression, use a prefix, or switch the rewrite of the prefix off"

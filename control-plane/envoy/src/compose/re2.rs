@@ -1,24 +1,22 @@
 //! RE2 expressions: read, evaluated and written as Envoy's own engine understands them.
 //!
-//! The syntax is that of RE2 (`re2/syntax.txt`). The engine here is the `regex` crates, whose syntax
-//! differs in classes, quoting, braces and what is Unicode; [`syntax`] translates. All expressions are
-//! meant for full matches, as everywhere in Envoy's matchers.
+//! [`tulle_model::re2`] reads; the engine here is the `regex` crates, which get what was read in their
+//! own intermediate form. All expressions are meant for full matches, as everywhere in Envoy's matchers.
 
-mod class;
+mod hir;
 mod print;
-mod syntax;
 
-use regex::bytes::RegexBuilder;
-use regex_syntax::ParserBuilder;
-use regex_syntax::hir::Hir;
+use regex_automata::meta::Regex;
+use regex_syntax::hir::{Hir, Look};
+use tulle_model::re2::{self, Refusal};
 
 pub(super) use print::{print, quote};
 
 /// Why an expression cannot be worked with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Re2Error {
-    /// RE2 does not take it either; the reason.
-    Invalid(String),
+    /// Envoy does not take it either.
+    Refused(Refusal),
     /// Too large for the engine.
     TooLarge,
 }
@@ -28,12 +26,8 @@ pub(super) enum Re2Error {
 /// # Errors
 /// It is not one.
 pub(super) fn parse(pattern: &str) -> Result<Hir, Re2Error> {
-    let translated = syntax::translate(pattern)?;
-    ParserBuilder::new()
-        .utf8(false)
-        .build()
-        .parse(&translated)
-        .map_err(|error| invalid(&error))
+    let node = re2::read(pattern).map_err(Re2Error::Refused)?;
+    Ok(hir::of(&node))
 }
 
 /// Whether the whole text fits the expression.
@@ -41,24 +35,17 @@ pub(super) fn parse(pattern: &str) -> Result<Hir, Re2Error> {
 /// # Errors
 /// It is no RE2 expression, or is too large for the engine.
 pub(super) fn fits(pattern: &str, text: &str) -> Result<bool, Re2Error> {
-    let translated = syntax::translate(pattern)?;
-    // Read alone first: what is wrong in it must not be balanced by what is put around it.
-    parse(pattern)?;
-    let whole = RegexBuilder::new(&format!(r"\A(?:{translated})\z"))
-        .build()
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => Re2Error::TooLarge,
-            other => invalid(&other),
-        })?;
-    Ok(whole.is_match(text.as_bytes()))
-}
-
-fn invalid(error: &dyn std::fmt::Display) -> Re2Error {
-    // The crates' messages show the expression over several lines; the last one is the reason.
-    let text = error.to_string();
-    let reason = text.lines().last().unwrap_or_default();
-    let reason = reason.strip_prefix("error: ").unwrap_or(reason);
-    Re2Error::Invalid(reason.to_owned())
+    let whole = Hir::concat(vec![
+        Hir::look(Look::Start),
+        parse(pattern)?,
+        Hir::look(Look::End),
+    ]);
+    // What has been read is always an expression, so that it can only be too large.
+    let whole = Regex::builder()
+        .configure(Regex::config().utf8_empty(false))
+        .build_from_hir(&whole)
+        .map_err(|_| Re2Error::TooLarge)?;
+    Ok(whole.is_match(text))
 }
 
 #[cfg(test)]

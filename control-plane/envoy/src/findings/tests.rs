@@ -38,7 +38,7 @@ fn a_route_left_out_is_told_once_on_its_object() {
         ..view()
     };
     let findings = findings(&view, Capture::Transparent);
-    let expected = "error: VirtualRouter shop/colour: bad is left out: Envoy refuses its path regex \"a(\": a `(` has no `)` [refused-by-envoy]";
+    let expected = "error: VirtualRouter shop/colour: bad is left out: Envoy refuses its path regex \"a(\": a '(' has no ')', or the other way round [refused-by-envoy]; close the group, or write \\( and \\) for the characters";
     let told: Vec<_> = findings.iter().map(ToString::to_string).collect();
     assert_eq!(told, [expected]);
 }

@@ -19,7 +19,7 @@ fn nothing_is_left_to_ask_a_control_plane_for() {
         .to_string();
     assert!(!json.contains("\"ads\""), "{json}");
     assert!(json.contains("10.0.0.1") && json.contains("mesh_allow_all"));
-    assert!(json.contains(RE2_LIMIT));
+    assert!(json.contains(RE2_PROGRAM_SIZE_KEY));
     let held = bootstrap.static_resources.unwrap();
     let count = |url| resources.iter().filter(|r| r.type_url == url).count();
     assert_eq!(held.clusters.len(), count(type_url::CLUSTER));

@@ -178,6 +178,20 @@ impl Reader<'_> {
                 message: format!("{kind} of {api_version} is passed over"),
                 help: Some(format!("Tulle reads {}", known.api_version())),
             });
+        } else if group == tulle_crds::appmesh::GROUP {
+            let kinds: Vec<&str> = Kind::ALL
+                .into_iter()
+                .filter(|known| known.group() == group)
+                .map(Kind::as_str)
+                .collect();
+            self.problem(Problem {
+                place: self.place(at),
+                severity: Severity::Warning,
+                object: None,
+                field: Some("kind".to_owned()),
+                message: format!("{group} has no kind {kind}: the object is passed over"),
+                help: Some(format!("its kinds are {}", kinds.join(", "))),
+            });
         }
     }
 

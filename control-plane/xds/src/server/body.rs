@@ -100,3 +100,34 @@ fn text(panic: &(dyn Any + Send)) -> &str {
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Waker;
+
+    use http_body::Body as _;
+
+    use super::*;
+
+    #[test]
+    fn a_defect_ends_the_stream_and_nothing_else() {
+        let panics = Arc::new(AtomicUsize::new(0));
+        let counted = panics.clone();
+        let outbox = Arc::new(Outbox::default());
+        let driver = Box::pin(async { panic!("a defect") });
+        let driven = Driven::new(driver, outbox, move |text| {
+            assert_eq!(text, "a defect");
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        let mut body = Body::Stream(driven);
+        let mut context = Context::from_waker(Waker::noop());
+        let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut context) else {
+            panic!("trailers")
+        };
+        assert_eq!(frame.trailers_ref().unwrap()["grpc-status"], "13");
+        assert!(body.is_end_stream());
+        assert!(Pin::new(&mut body).poll_frame(&mut context).is_ready());
+        assert_eq!(panics.load(Ordering::Relaxed), 1);
+    }
+}

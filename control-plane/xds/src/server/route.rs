@@ -66,7 +66,7 @@ pub(super) fn call(
                 .response();
         }
     };
-    let session = Session::new(
+    let mut session = Session::new(
         variant,
         caller.scope.clone(),
         shared.store.table().clone(),
@@ -74,6 +74,7 @@ pub(super) fn call(
         shared.quarantine.clone(),
         Instant::now(),
     );
+    session.recall(shared.left_open.take(&caller.name, Instant::now()));
     let scope = caller.scope.clone();
     let name = caller.name.clone();
     let most = shared.settings.max_streams_per_caller;

@@ -31,6 +31,18 @@ pub(super) struct Driver {
     pub(super) leaving: watch::Receiver<bool>,
 }
 
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // after a defect nothing of the session is to be believed
+        if !std::thread::panicking() {
+            let stream = &self.registered.stream;
+            let unsure = stream.session.lock().unsure();
+            let caller = stream.caller.name.clone();
+            self.shared.left_open.leave(caller, unsure, Instant::now());
+        }
+    }
+}
+
 impl Driver {
     /// Runs the stream to its end.
     pub(super) async fn run(mut self) -> Status {

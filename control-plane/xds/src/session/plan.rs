@@ -438,7 +438,9 @@ impl Session {
         // a client that is back brings its other types in requests yet to come
         let back = self.types[of.slot()].held.len() > 0;
         for resource in sends {
-            if self.types[of.slot()].held.version(resource.name()) == Some(resource.version()) {
+            let state = &self.types[of.slot()];
+            let unchanged = state.held.version(resource.name()) == Some(resource.version());
+            if unchanged && !state.doubtful.contains(resource.name()) {
                 continue;
             }
             for (url, name) in resource.touches() {

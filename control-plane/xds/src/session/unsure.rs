@@ -30,8 +30,14 @@ impl Session {
     /// Tells what the client's last stream left open. To be called before anything else.
     pub(crate) fn recall(&mut self, unsure: Unsure) {
         for (of, resource) in unsure.resources {
-            let ghosts = &mut self.types[of.slot()].ghosts;
-            ghosts.insert(resource.name().clone(), resource);
+            let state = &mut self.types[of.slot()];
+            let (name, version) = (resource.name().clone(), resource.version().clone());
+            if let Some(other) = state.ghosts.insert(name.clone(), resource)
+                && *other.version() != version
+            {
+                // one of two: whatever the client says it has, it may use the other
+                state.doubtful.insert(name);
+            }
         }
         for (of, name) in unsure.removed {
             self.types[of.slot()].doubtful.insert(name);

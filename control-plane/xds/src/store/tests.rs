@@ -1,1 +1,144 @@
+use std::time::{Duration, Instant};
 
+use super::*;
+
+fn cds(name: &str, version: &str) -> Arc<Resource> {
+    Arc::new(Resource::new(TypeUrl::CDS, name, version, b""))
+}
+
+fn scope() -> Scope {
+    Scope::new("group")
+}
+
+#[test]
+fn a_part_is_not_taken_for_the_whole() {
+    let (store, _feed) = Store::new(TypeTable::envoy());
+    assert_eq!(
+        store.apply(&scope(), vec![Change::Put(cds("a", "1"))]),
+        None
+    );
+    assert!(store.get(&scope(), TypeUrl::CDS, "a").is_none());
+    // not even where a stream waits already
+    let _stream = store.attach(&scope());
+    assert_eq!(
+        store.apply(&scope(), vec![Change::Put(cds("a", "1"))]),
+        None
+    );
+    let batch = store.replace(&scope(), vec![cds("a", "1")]);
+    assert_eq!(
+        store.apply(&scope(), vec![Change::Put(cds("a", "1"))]),
+        Some(batch),
+        "nothing new"
+    );
+    assert!(store.apply(&scope(), vec![Change::Put(cds("a", "2"))]) > Some(batch));
+}
+
+#[test]
+fn streams_hear_of_their_scope_only() {
+    let (store, _feed) = Store::new(TypeTable::envoy());
+    let other = Scope::new("other");
+    store.replace(&scope(), vec![]);
+    store.replace(&other, vec![]);
+    let (one, two) = (store.attach(&scope()), store.attach(&other));
+    store.apply(
+        &scope(),
+        vec![Change::Put(cds("a", "1")), Change::Put(cds("b", "1"))],
+    );
+    store.apply(&scope(), vec![Change::Put(cds("a", "2"))]);
+    assert_eq!(one.take().names.len(), 2, "latest wins");
+    assert!(one.take().is_empty());
+    assert!(two.take().is_empty());
+}
+
+#[test]
+fn a_resource_may_be_shared_between_scopes() {
+    let (store, _feed) = Store::new(TypeTable::envoy());
+    let shared = cds("a", "1");
+    store.replace(&scope(), vec![shared.clone()]);
+    store.replace(&Scope::new("other"), vec![shared.clone()]);
+    let found = store.get(&Scope::new("other"), TypeUrl::CDS, "a").unwrap();
+    assert!(Arc::ptr_eq(&found, &shared));
+    assert_eq!(store.list(&scope(), TypeUrl::CDS).len(), 1);
+}
+
+#[test]
+fn interest_is_told_until_somebody_fills_the_scope() {
+    let (store, mut feed) = Store::new(TypeTable::envoy());
+    let first = store.attach(&scope());
+    let _second = store.attach(&scope());
+    assert_eq!(feed.try_next(), Some(Event::Interest { scope: scope() }));
+    assert_eq!(feed.try_next(), None, "one place a scope");
+    assert!(first.read(|contents| !contents.filled()));
+    store.replace(&scope(), vec![]);
+    let _third = store.attach(&scope());
+    assert_eq!(feed.try_next(), None);
+}
+
+#[test]
+fn idleness_is_told_after_a_grace_period() {
+    let (store, mut feed) = Store::new(TypeTable::envoy());
+    store.replace(&scope(), vec![]);
+    let grace = Duration::from_secs(30);
+    let stream = store.attach(&scope());
+    store.sweep(grace, Instant::now() + 2 * grace);
+    assert_eq!(feed.try_next(), None, "it is used");
+    assert!(!store.drop_scope(&scope()));
+    drop(stream);
+    store.sweep(grace, Instant::now());
+    assert_eq!(feed.try_next(), None);
+    // back in time
+    let stream = store.attach(&scope());
+    store.sweep(grace, Instant::now() + 2 * grace);
+    assert_eq!(feed.try_next(), None);
+    drop(stream);
+    store.sweep(grace, Instant::now() + 2 * grace);
+    assert_eq!(feed.try_next(), Some(Event::Idle { scope: scope() }));
+    store.sweep(grace, Instant::now() + 3 * grace);
+    assert_eq!(feed.try_next(), None, "once");
+    assert!(store.drop_scope(&scope()));
+    assert!(store.scopes().is_empty());
+}
+
+#[test]
+fn a_scope_that_was_filled_and_never_used_is_idle_too() {
+    let (store, mut feed) = Store::new(TypeTable::envoy());
+    store.replace(&scope(), vec![]);
+    store.sweep(Duration::ZERO, Instant::now() + Duration::from_secs(1));
+    assert_eq!(feed.try_next(), Some(Event::Idle { scope: scope() }));
+}
+
+#[test]
+fn the_newest_word_on_a_scope_counts() {
+    let (store, mut feed) = Store::new(TypeTable::envoy());
+    drop(store.attach(&scope()));
+    store.sweep(Duration::ZERO, Instant::now() + Duration::from_secs(1));
+    assert_eq!(feed.try_next(), Some(Event::Idle { scope: scope() }));
+    assert_eq!(feed.try_next(), None);
+}
+
+#[test]
+fn many_threads_do_not_lock_each_other_out() {
+    let (store, _feed) = Store::new(TypeTable::envoy());
+    std::thread::scope(|threads| {
+        for thread in 0..4 {
+            let store = store.clone();
+            threads.spawn(move || {
+                for round in 0..500 {
+                    let scope = Scope::new(format!("s{}", round % 3));
+                    match (thread + round) % 4 {
+                        0 => drop(store.attach(&scope)),
+                        1 => drop(store.replace(&scope, vec![cds("a", &round.to_string())])),
+                        2 => drop(store.drop_scope(&scope)),
+                        _ => {
+                            let stream = store.attach(&scope);
+                            stream.read(|contents| (stream.take(), contents.batch()));
+                            store.apply(&scope, vec![Change::Put(cds("b", &round.to_string()))]);
+                            store.sweep(Duration::ZERO, Instant::now());
+                            store.scopes();
+                        }
+                    }
+                }
+            });
+        }
+    });
+}

@@ -8,6 +8,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value};
 use tulle_model::fragment::{Discovery, Fragment, Listener};
 use tulle_model::matching::{HttpMatch, PathMatch, PathRewrite, ValueMatch};
+use tulle_model::re2;
 
 use super::schema::specs;
 use super::*;
@@ -199,14 +200,18 @@ fn check_listeners(listeners: &[Listener]) -> Result<(), TestCaseError> {
 fn check_match(wanted: &HttpMatch) -> Result<(), TestCaseError> {
     match &wanted.path {
         PathMatch::Prefix(path) | PathMatch::Exact(path) => prop_assert!(path.starts_with('/')),
-        PathMatch::Regex(regex) => prop_assert!(crate::re2::check(regex).is_ok()),
+        PathMatch::Regex(regex) => {
+            prop_assert!(re2::check(regex, crate::MAX_REGEX_PROGRAM_SIZE).is_ok())
+        }
     }
     for header in &wanted.headers {
         prop_assert!(!header.name.is_empty());
         prop_assert!(!header.name.bytes().any(|byte| byte.is_ascii_uppercase()));
         match &header.value {
             Some(ValueMatch::Range { start, end }) => prop_assert!(start < end),
-            Some(ValueMatch::Regex(regex)) => prop_assert!(crate::re2::check(regex).is_ok()),
+            Some(ValueMatch::Regex(regex)) => {
+                prop_assert!(re2::check(regex, crate::MAX_REGEX_PROGRAM_SIZE).is_ok())
+            }
             Some(ValueMatch::Exact(text) | ValueMatch::Prefix(text) | ValueMatch::Suffix(text)) => {
                 prop_assert!(!text.is_empty())
             }

@@ -368,7 +368,7 @@ fn first_origin(route: &ComposedRoute) -> tulle_model::ObjectId {
 #[test]
 fn large_expressions_end_as_findings_in_bounded_time() {
     let optional = format!("/{}", "a?".repeat(4000));
-    let nested = "/(((a{0,1000}){0,1000}){0,1000})".to_owned();
+    let nested = "/((([acegikmoq]{0,10}){0,10}){0,10})".to_owned();
     let found = composed(
         prefix("/a"),
         to("/aaaa/"),

@@ -551,12 +551,10 @@ impl Life {
         }
         // what is there and should not be is there for a route that stays with its last good version
         let wanted = of(CDS);
-        // what nobody remembers, and the client stays with, may use anything
-        let session = &self.bench.session;
-        let unknown = session
-            .types
-            .iter()
-            .any(|state| !state.held.foreign().is_empty());
+        // what nobody remembers, and the client stays with, may use anything; so may what it may have taken unseen
+        let mut states = self.bench.session.types.iter();
+        let unknown =
+            states.any(|state| !state.held.foreign().is_empty() || !state.ghosts.is_empty());
         if model.on_its_own || unknown {
             return Ok(());
         }

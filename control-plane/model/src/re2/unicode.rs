@@ -1,12 +1,26 @@
 //! The Unicode classes that RE2 knows: general categories and scripts.
 
+/// The names of the Unicode classes that every supported Envoy knows; sorted.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    CLASSES.iter().map(|(name, _)| *name)
+}
+
+/// The class of that name, which has to be written exactly so.
+pub(super) fn known(name: &str) -> Option<&'static str> {
+    find(name).map(|(name, _)| name)
+}
+
 /// The most instructions that the class of that name, its opposite, or either with cases folded
-/// takes. `None` if RE2 knows no such class; names are written exactly so.
-pub(super) fn instructions(name: &str) -> Option<u32> {
+/// takes.
+pub(super) fn instructions(name: &str) -> u32 {
+    find(name).map_or(0, |(_, instructions)| instructions)
+}
+
+fn find(name: &str) -> Option<(&'static str, u32)> {
     CLASSES
         .binary_search_by_key(&name, |(known, _)| known)
         .ok()
-        .map(|index| CLASSES[index].1)
+        .map(|index| CLASSES[index])
 }
 
 /// Measured with RE2 itself, rounded up to a multiple of ten.

@@ -1,43 +1,56 @@
 //! Escapes.
 
-use super::size::Size;
-use super::{Parser, Refusal};
+use super::node::{Assertion, Class, Node};
+use super::reader::Reader;
+use super::refusal::Refusal;
 
-impl Parser<'_> {
+impl Reader<'_> {
     /// What follows a `\` outside a class.
-    pub(super) fn escape(&mut self) -> Result<Vec<Size>, Refusal> {
-        if self.eat("Q") {
-            return Ok(self.quotation());
-        }
-        if ["A", "z", "b", "B"].into_iter().any(|name| self.eat(name)) {
-            return Ok(vec![Size::assertion()]);
-        }
-        if self.eat("C") {
-            return Ok(vec![Size::of(1)]);
-        }
-        if let Some(size) = self.named_class()? {
-            return Ok(vec![size]);
-        }
-        let character = self.escaped_character()?;
-        Ok(vec![Size::literal(character, self.fold_case)])
+    pub(super) fn escape(&mut self, parts: &mut Vec<Node>) -> Result<(), Refusal> {
+        let simple = match self.peek() {
+            Some('Q') => {
+                self.at += 1;
+                parts.extend(self.quotation());
+                return Ok(());
+            }
+            Some('A') => Some(Node::Assertion(Assertion::TextStart)),
+            Some('z') => Some(Node::Assertion(Assertion::TextEnd)),
+            Some('b') => Some(Node::Assertion(Assertion::WordBoundary)),
+            Some('B') => Some(Node::Assertion(Assertion::NoWordBoundary)),
+            Some('C') => Some(Node::AnyByte),
+            _ => None,
+        };
+        let part = if let Some(part) = simple {
+            self.at += 1;
+            part
+        } else if let Some(member) = self.named_class()? {
+            Node::Class(Class {
+                negated: false,
+                fold_case: self.flags.fold_case,
+                members: vec![member],
+            })
+        } else {
+            let character = self.escaped_character()?;
+            self.literal(character)
+        };
+        parts.push(part);
+        Ok(())
     }
 
     /// `\Q…\E`, or to the end: plain text.
-    fn quotation(&mut self) -> Vec<Size> {
+    fn quotation(&mut self) -> Vec<Node> {
         let (text, end) = match self.rest().split_once("\\E") {
             Some((text, _)) => (text, text.len() + 2),
             None => (self.rest(), self.rest().len()),
         };
         self.at += end;
-        text.chars()
-            .map(|literal| Size::literal(literal, self.fold_case))
-            .collect()
+        text.chars().map(|c| self.literal(c)).collect()
     }
 
     /// The character that the rest of an escape stands for, inside a class or outside.
     pub(super) fn escaped_character(&mut self) -> Result<char, Refusal> {
         let start = self.at;
-        let unknown = |parser: &Self| Refusal::Escape(format!("\\{}", parser.since(start)));
+        let unknown = |reader: &Self| Refusal::Escape(format!("\\{}", reader.since(start)));
         let Some(first) = self.next() else {
             return Err(Refusal::TrailingBackslash);
         };
@@ -56,11 +69,9 @@ impl Parser<'_> {
             other if other.is_ascii() && !other.is_ascii_alphanumeric() => u32::from(other),
             _ => return Err(unknown(self)),
         };
-        // RE2 takes surrogates; no UTF-8 text holds one, so any stand-in of that size will do.
-        match char::from_u32(code) {
-            Some(character) => Ok(character),
-            None if (0xd800..0xe000).contains(&code) => Ok('\u{fffd}'),
-            None => Err(unknown(self)),
+        match u8::try_from(code) {
+            Ok(byte) => Ok(char::from(byte)),
+            Err(_) => Err(Refusal::BeyondLatin1(format!("\\{}", self.since(start)))),
         }
     }
 
@@ -93,12 +104,11 @@ impl Parser<'_> {
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }
-        // Too many digits are beyond every character, unless they are zeros.
+        // More digits than fit are a number beyond every character.
         let significant = digits.trim_start_matches('0');
         if significant.is_empty() {
-            Some(0)
-        } else {
-            u32::from_str_radix(significant, 16).ok()
+            return Some(0);
         }
+        Some(u32::from_str_radix(significant, 16).unwrap_or(u32::MAX))
     }
 }

@@ -1,11 +1,12 @@
 //! Groups, names of groups and flags.
 
-use super::size::Size;
-use super::{MAX_DEPTH, Parser, Refusal};
+use super::node::Node;
+use super::reader::{Flags, MAX_DEPTH, Reader};
+use super::refusal::Refusal;
 
-impl Parser<'_> {
+impl Reader<'_> {
     /// What follows a `(`. `None` for flags that hold for the rest of the group around.
-    pub(super) fn group(&mut self) -> Result<Option<Size>, Refusal> {
+    pub(super) fn group(&mut self) -> Result<Option<Node>, Refusal> {
         let start = self.at;
         for look in ["?=", "?!", "?<=", "?<!"] {
             if self.eat(look) {
@@ -15,37 +16,36 @@ impl Parser<'_> {
         if self.eat("?P=") {
             return Err(Refusal::Backreference("(?P=".to_owned()));
         }
-        if self.eat("?P<") || self.eat("?<") {
+        let captured = if self.eat("?P<") || self.eat("?<") {
             self.group_name()?;
-            return self
-                .inside(self.fold_case)
-                .map(|size| Some(size.captured()));
+            true
+        } else {
+            !self.eat("?")
+        };
+        if captured {
+            let part = self.inside(self.flags)?;
+            return Ok(Some(Node::Captured(Box::new(part))));
         }
-        if !self.eat("?") {
-            return self
-                .inside(self.fold_case)
-                .map(|size| Some(size.captured()));
-        }
-        let (fold_case, closed) = self.flags(start)?;
+        let (flags, closed) = self.read_flags(start)?;
         if closed {
-            self.fold_case = fold_case;
+            self.flags = flags;
             return Ok(None);
         }
-        self.inside(fold_case).map(Some)
+        self.inside(flags).map(Some)
     }
 
     /// The expression inside a group and its `)`. Flags set inside end there.
-    fn inside(&mut self, fold_case: bool) -> Result<Size, Refusal> {
+    fn inside(&mut self, flags: Flags) -> Result<Node, Refusal> {
         if self.depth == MAX_DEPTH {
             return Err(Refusal::Depth);
         }
-        let outside = std::mem::replace(&mut self.fold_case, fold_case);
+        let outside = std::mem::replace(&mut self.flags, flags);
         self.depth += 1;
-        let size = self.alternation()?;
+        let node = self.alternation()?;
         self.depth -= 1;
-        self.fold_case = outside;
+        self.flags = outside;
         if self.eat(")") {
-            Ok(size)
+            Ok(node)
         } else {
             Err(Refusal::Parenthesis)
         }
@@ -63,24 +63,28 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Flags up to `:` or `)`: whether cases are folded from here on, and whether it was the `)`.
-    fn flags(&mut self, start: usize) -> Result<(bool, bool), Refusal> {
-        let mut fold_case = self.fold_case;
+    /// Flags up to `:` or `)`: what they make of those around, and whether it was the `)`.
+    fn read_flags(&mut self, start: usize) -> Result<(Flags, bool), Refusal> {
+        let mut flags = self.flags;
         let mut negated = false;
         let mut flag_after_minus = false;
         loop {
             match self.next() {
-                Some('i') => {
-                    fold_case = !negated;
+                Some(flag @ ('i' | 'm' | 's' | 'U')) => {
                     flag_after_minus = true;
+                    match flag {
+                        'i' => flags.fold_case = !negated,
+                        'm' => flags.lines = !negated,
+                        's' => flags.line_feed = !negated,
+                        _ => {}
+                    }
                 }
-                Some('m' | 's' | 'U') => flag_after_minus = true,
                 Some('-') if !negated => {
                     negated = true;
                     flag_after_minus = false;
                 }
                 Some(end @ (':' | ')')) if !negated || flag_after_minus => {
-                    return Ok((fold_case, end == ')'));
+                    return Ok((flags, end == ')'));
                 }
                 _ => return Err(Refusal::Group(format!("({}", self.since(start)))),
             }
