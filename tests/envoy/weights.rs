@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tulle_tests::bed::Bed;
 use tulle_tests::manifests::{kube_service, mesh, node, router, service, targets};
+use tulle_tests::note::note;
 use tulle_tests::process::{output, wait_for};
 use tulle_tests::sample::load::Outcome;
 use tulle_tests::{netns::Host, programs};
@@ -175,10 +176,14 @@ fn two_hundred_changes_in_a_minute_lose_nothing() {
     let changes: serde_json::Value = serde_json::from_str(&changes).expect("JSON");
     let converged = changes["converged"].as_u64().unwrap_or_default();
     assert!(converged >= 190, "{changes}");
-    println!(
-        "200 weight changes, {} requests, 0 lost, p99 {} us; save to last ACK: median {} ms, p99 {} ms",
-        outcome.requests, outcome.p99_us, changes["medianMillis"], changes["p99Millis"]
-    );
+    let millis = |key: &str| changes[key].as_f64().unwrap_or_default();
+    note(&format!(
+        "200 weight changes in 60 s: {} requests, 0 lost, p99 {} us; save to last ACK: median {:.1} ms, p99 {:.1} ms",
+        outcome.requests,
+        outcome.p99_us,
+        millis("medianMillis"),
+        millis("p99Millis")
+    ));
 }
 
 /// A TCP router between the two.

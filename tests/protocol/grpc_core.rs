@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tulle_identity::{Identity, ProxyClaims, ServingCertificate, ServingNames, TrustDomain};
-use tulle_tests::programs;
 use tulle_xds::{
     Authenticator, Caller, Change, Denied, Resource, Scope, Server, ServerSettings, Store,
     TypeTable, TypeUrl,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tulle_tests::loopback::{Envoy, Loopback, block};
 use tulle_tests::manifests::{kube_service, mesh, node, router, service, targets};
+use tulle_tests::note::note;
 use tulle_tests::process::wait_for;
 use tulle_tests::programs;
 use tulle_tests::sample::load::Load;
@@ -285,11 +286,11 @@ impl Scene {
             .filter(|(name, value)| before.get(*name) != Some(value))
             .map(|(name, _)| kind(name))
             .collect();
-        println!(
-            "{version} {:?}: {} resources resent after a restart, by {changed:?}",
+        note(&format!(
+            "Envoy {version}, {:?}: {} resources resent after a restart, by {changed:?}",
             self.mode,
             self.bed.metric(SENT)
-        );
+        ));
         match self.mode {
             Mode::Delta => assert_eq!((self.bed.metric(SENT), before), (0.0, after)),
             Mode::StateOfTheWorld => assert!(
@@ -370,7 +371,6 @@ fn every_version(mode: Mode) {
         "expected three versions of Envoy, found {envoys:?}"
     );
     for (version, envoy) in envoys {
-        println!("Envoy {version}, {mode:?}");
         play(&version, &envoy, mode);
     }
 }

@@ -5,6 +5,7 @@ pub mod golden;
 pub mod loopback;
 pub mod manifests;
 pub mod netns;
+pub mod note;
 pub mod process;
 pub mod programs;
 pub mod sample;
