@@ -10,7 +10,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tulle-source", &["tulle-crds", "tulle-runtime"]),
     ("tulle-index", &["tulle-model"]),
     ("tulle-envoy", &["tulle-model", "tulle-proto"]),
-    ("tulle-xds", &["tulle-proto"]),
     ("tulle-identity", &["tulle-model"]),
     ("tulle-status", &["tulle-model"]),
     ("tulle-injector", &["tulle-model", "tulle-proto"]),
@@ -115,4 +114,35 @@ fn only_proto_names_envoy_types_and_only_crds_names_kubernetes_types() {
             );
         }
     }
+}
+
+#[test]
+fn every_path_that_the_documents_name_exists() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the checkout");
+    let mut named = 0;
+    for document in ["ARCHITECTURE.md", "README.md"] {
+        let text = std::fs::read_to_string(root.join(document)).expect("the document");
+        for path in text.split('`').skip(1).step_by(2) {
+            let ours = [
+                "control-plane",
+                "crds/",
+                "proto/",
+                "injector/",
+                "tests/",
+                "deploy/",
+            ]
+            .iter()
+            .any(|top| path.starts_with(top));
+            if ours && !path.contains(' ') {
+                named += 1;
+                assert!(
+                    root.join(path).exists(),
+                    "{document} names {path}, which is not there"
+                );
+            }
+        }
+    }
+    assert!(named > 10, "only {named} paths were found in the documents");
 }

@@ -108,10 +108,14 @@ fn xds_server(
     };
     let certificate = ServingCertificate::new(identity.authority.clone(), names)?;
     let authenticator = Arc::new(authenticate::Tokens::new(identity.tokens.clone()));
-    Ok(Server::new(
-        store,
-        authenticator,
-        certificate,
-        ServerSettings::default(),
-    )?)
+    let settings = ServerSettings {
+        identifier: rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned(),
+        // Every Envoy of a workload bears the same name here, and there may be many.
+        max_streams_per_caller: 10_000,
+        ..ServerSettings::default()
+    };
+    Ok(Server::new(store, authenticator, certificate, settings)?)
 }

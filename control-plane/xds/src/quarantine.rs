@@ -67,16 +67,21 @@ impl Quarantine {
             name: resource.name().clone(),
         };
         let mut entries = self.entries.lock();
-        let last_good =
-            last_good.or_else(|| entries.remove(&place).and_then(|entry| entry.last_good));
-        entries.insert(
-            place,
-            Entry {
+        let same = |good: &Arc<Resource>| **good == *resource;
+        let entry = match entries.remove(&place) {
+            // what others went back to is no good here; what was rejected first is still what is rejected
+            Some(before) if before.last_good.as_ref().is_some_and(same) => Entry {
+                last_good: None,
+                at: now,
+                ..before
+            },
+            before => Entry {
                 version: resource.version().clone(),
-                last_good,
+                last_good: last_good.or_else(|| before.and_then(|before| before.last_good)),
                 at: now,
             },
-        );
+        };
+        entries.insert(place, entry);
         if entries.len() > self.most
             && let Some(oldest) = entries
                 .iter()
@@ -113,23 +118,6 @@ impl Quarantine {
             entry.last_good.clone()
         })
         .flatten()
-    }
-
-    /// The same where the content is not at hand but known to be rejected.
-    pub(crate) fn last_good_of(
-        &self,
-        scope: &Scope,
-        client: &str,
-        type_url: TypeUrl,
-        name: &Arc<str>,
-    ) -> Option<Arc<Resource>> {
-        let place = Place {
-            scope: scope.clone(),
-            client: client.into(),
-            type_url,
-            name: name.clone(),
-        };
-        self.entries.lock().get(&place)?.last_good.clone()
     }
 
     /// How many are remembered.

@@ -14,6 +14,7 @@ use crate::resource::Resource;
 use crate::scope::Scope;
 use crate::type_url::{TypeIndex, TypeTable, TypeUrl};
 
+mod emit;
 mod held;
 mod hold;
 mod nack;
@@ -54,6 +55,8 @@ pub struct SessionSettings {
     pub linger: Duration,
     /// The most names a client may subscribe to, over all types.
     pub max_names: usize,
+    /// The most bytes that these names may have together.
+    pub max_name_bytes: usize,
     /// A delta response, or one of a named type, holds no more than this (and at least one resource); the rest follows
     /// its ACK.
     pub max_response_bytes: usize,
@@ -65,7 +68,8 @@ impl Default for SessionSettings {
             hold_limit: Duration::from_secs(5),
             rejected_hold_limit: None,
             linger: Duration::from_secs(2),
-            max_names: 200_000,
+            max_names: 50_000,
+            max_name_bytes: 4 * 1024 * 1024,
             // the limit that gRPC clients set for themselves is 4 MiB
             max_response_bytes: 4 * 1024 * 1024 - 64 * 1024,
         }
@@ -141,8 +145,6 @@ pub(crate) struct Session {
     last_nonce: u64,
     /// Rises by one with each input: what is sent in step n was read from the store in step n.
     step: u64,
-    /// Names subscribed to, over all types.
-    names: usize,
     /// New resources that the client accepted but that need time to become fit for use; `None` while their own
     /// requirements are missing and the time does not run.
     unsettled: BTreeMap<(TypeIndex, Arc<str>), Option<Instant>>,
@@ -179,7 +181,6 @@ impl Session {
             resumed: false,
             last_nonce: 0,
             step: 0,
-            names: 0,
             unsettled: BTreeMap::new(),
             released: BTreeMap::new(),
             converged: 0,
@@ -285,6 +286,12 @@ impl Session {
 
     fn client(&self) -> &str {
         self.node.as_ref().map_or("", Node::client)
+    }
+
+    /// Whether this stream goes without this content: also after the time for which others are spared it.
+    fn refuses(&self, of: TypeIndex, resource: &Resource, now: Instant) -> bool {
+        self.types[of.slot()].withheld.contains(resource.name())
+            || self.is_rejected(of, resource, now)
     }
 
     fn is_rejected(&self, of: TypeIndex, resource: &Resource, now: Instant) -> bool {

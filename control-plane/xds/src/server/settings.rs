@@ -54,7 +54,7 @@ impl Default for ServerSettings {
             unauthenticated_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
             max_streams_per_connection: 16,
-            max_streams_per_caller: 256,
+            max_streams_per_caller: 32,
             max_header_list: 16 * 1024,
             // the first message of a stream is about 61 KB of node and 50 bytes for each resource held
             max_message: 4 * 1024 * 1024,

@@ -149,7 +149,7 @@ impl Session {
             };
         };
         let Some(version) = state.held.version(name) else {
-            let rejected = self.is_rejected(of, stored, now);
+            let rejected = self.refuses(of, stored, now);
             return missing(if rejected {
                 Why::Rejected
             } else {
@@ -158,7 +158,7 @@ impl Session {
         };
         let is_met = || !met.is_empty() && met.contains(&(of, name.clone()));
         if version != stored.version() {
-            if self.is_rejected(of, stored, now) {
+            if self.refuses(of, stored, now) {
                 // it goes on with its last good version; where nobody remembers that, it will have needed the same
                 let good = state.held.known(name).unwrap_or(stored);
                 return self.requirements_of(of, good, met, contents, now, depth);

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 /// Sorted, shared names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct NameSet(Vec<Arc<str>>);
+pub(crate) struct NameSet {
+    names: Vec<Arc<str>>,
+    bytes: usize,
+}
 
 impl NameSet {
     pub(crate) fn contains(&self, name: &str) -> bool {
@@ -12,11 +15,16 @@ impl NameSet {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.names.len()
+    }
+
+    /// The length of all names together.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.0.iter()
+        self.names.iter()
     }
 
     /// Adds all; cheap for one and for very many.
@@ -25,30 +33,33 @@ impl NameSet {
             .into_iter()
             .filter(|name| !self.contains(name))
             .collect();
+        added.sort();
+        added.dedup();
+        self.bytes += added.iter().map(|name| name.len()).sum::<usize>();
         if let [name] = added.as_slice()
             && let Err(at) = self.position(name)
         {
-            self.0.insert(at, name.clone());
+            self.names.insert(at, name.clone());
             return;
         }
         if !added.is_empty() {
-            self.0.append(&mut added);
-            self.0.sort();
-            self.0.dedup();
-            self.0.shrink_to_fit();
+            self.names.append(&mut added);
+            self.names.sort();
+            self.names.shrink_to_fit();
         }
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> bool {
         let at = self.position(name);
         if let Ok(at) = at {
-            self.0.remove(at);
+            self.bytes -= name.len();
+            self.names.remove(at);
         }
         at.is_ok()
     }
 
     fn position(&self, name: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|probe| (**probe).cmp(name))
+        self.names.binary_search_by(|probe| (**probe).cmp(name))
     }
 }
 

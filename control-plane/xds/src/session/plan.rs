@@ -7,15 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use xxhash_rust::xxh3::Xxh3;
-
+use super::emit::set_version;
 use super::hold::{Gate, Hold, Key, Wait, Why};
 use super::removal::{Removal, Users};
-use super::state::{InFlight, Pending};
-use super::{Output, Response, Session, SessionEvent, Variant};
+use super::state::Pending;
+use super::{Output, Session, SessionEvent};
 use crate::contents::Contents;
 use crate::resource::Resource;
-use crate::type_url::{Collection, TypeIndex, TypeUrl};
+use crate::type_url::{TypeIndex, TypeUrl};
 
 /// What is to be done about one name.
 enum Verdict {
@@ -25,8 +24,8 @@ enum Verdict {
         resource: Arc<Resource>,
         expired: Vec<Key>,
     },
-    /// This client's version rejects it; it keeps what it has.
-    Withheld,
+    /// This client's version rejects it; it keeps what it has, or is sent the last good one.
+    Withheld { good: Option<Arc<Resource>> },
     Held {
         version: Arc<str>,
         waits: BTreeMap<Key, Wait>,
@@ -49,10 +48,10 @@ enum Sent {
 
 /// What a type has to send.
 #[derive(Default)]
-struct Load {
-    sends: Vec<Arc<Resource>>,
-    gone: Vec<Arc<str>>,
-    absent: Vec<Arc<str>>,
+pub(super) struct Load {
+    pub(super) sends: Vec<Arc<Resource>>,
+    pub(super) gone: Vec<Arc<str>>,
+    pub(super) absent: Vec<Arc<str>>,
     wake: Option<Instant>,
 }
 
@@ -200,9 +199,12 @@ impl Session {
                 Verdict::Done => {
                     state.pending.remove(&name);
                 }
-                Verdict::Withheld => {
-                    state.pending.remove(&name);
-                    state.withheld.insert(name);
+                Verdict::Withheld { good } => {
+                    state.withheld.insert(name.clone());
+                    match good {
+                        Some(good) => load.sends.push(good),
+                        None => drop(state.pending.remove(&name)),
+                    }
                 }
                 Verdict::Send { resource, expired } => {
                     if !expired.is_empty() {
@@ -269,10 +271,15 @@ impl Session {
             };
         }
         if self.is_rejected(of, stored, now) {
-            return match state.held.known(name) {
-                Some(good) if pending.forced => send(good),
-                _ => Verdict::Withheld,
+            let good = match state.held.known(name) {
+                Some(good) => Some(good.clone()).filter(|_| pending.forced),
+                None if state.held.has(name) => None,
+                // for who starts from nothing, what others of its kind went back to is better than nothing
+                None => self
+                    .quarantine
+                    .last_good(&self.scope, self.client(), stored, now),
             };
+            return Verdict::Withheld { good };
         }
         if ghost.is_some_and(|ghost| ghost.version() == stored.version()) {
             return send(stored);
@@ -347,150 +354,6 @@ impl Session {
         keys.map(|(of, name)| (self.table.url(of), name)).collect()
     }
 
-    fn emit(
-        &mut self,
-        of: TypeIndex,
-        mut load: Load,
-        contents: &Contents,
-        now: Instant,
-        out: &mut Output,
-    ) {
-        let whole = self.variant == Variant::Sotw && self.table.collection(of) == Collection::Whole;
-        if !whole {
-            self.limit(&mut load.sends);
-        }
-        if self.variant == Variant::Sotw && !whole {
-            // absence says nothing here: the client keeps what it has, and uses what that requires, until it gives the
-            // name up by itself
-            let state = &mut self.types[of.slot()];
-            for name in load.gone.drain(..).chain(load.absent.drain(..)) {
-                state.pending.remove(&name);
-            }
-            self.types[of.slot()].owed = false;
-            if load.sends.is_empty() {
-                return;
-            }
-        }
-        self.touch(of, &load.sends);
-        let fresh: Arc<[Arc<Resource>]> = load.sends.into();
-        let resources = if whole {
-            self.assemble(of, &fresh, &load.gone)
-        } else {
-            fresh.clone()
-        };
-        let version = match self.variant {
-            Variant::Sotw => set_version(resources.iter()),
-            Variant::Delta => contents.batch().to_string(),
-        };
-        let nonce = self.next_nonce();
-        let state = &mut self.types[of.slot()];
-        for name in fresh
-            .iter()
-            .map(|resource| resource.name())
-            .chain(&load.gone)
-            .chain(&load.absent)
-        {
-            state.pending.remove(name);
-        }
-        let mut removed = load.gone;
-        if self.variant == Variant::Delta {
-            removed.append(&mut load.absent);
-            removed.sort();
-        }
-        state.owed = false;
-        state.newest = nonce;
-        state.in_flight = Some(InFlight {
-            nonce,
-            step: self.step,
-            since: now,
-            fresh,
-            removed: removed.clone(),
-        });
-        if self.variant == Variant::Sotw {
-            // told by their absence
-            removed.clear();
-        }
-        out.responses.push(Response {
-            variant: self.variant,
-            type_url: self.table.url(of).as_str().into(),
-            nonce,
-            version,
-            resources,
-            removed,
-        });
-    }
-
-    /// Cuts a response to size; what does not fit stays pending.
-    fn limit(&self, sends: &mut Vec<Arc<Resource>>) {
-        let mut size = 0;
-        let fits = sends
-            .iter()
-            .take_while(|resource| {
-                size += resource.delta_len();
-                size <= self.settings.max_response_bytes
-            })
-            .count();
-        sends.truncate(fits.max(1));
-    }
-
-    /// Marks what must follow the changed among `sends`.
-    fn touch(&mut self, of: TypeIndex, sends: &[Arc<Resource>]) {
-        // a client that is back brings its other types in requests yet to come
-        let back = self.types[of.slot()].held.len() > 0;
-        for resource in sends {
-            let state = &self.types[of.slot()];
-            let unchanged = state.held.version(resource.name()) == Some(resource.version());
-            if unchanged && !state.doubtful.contains(resource.name()) {
-                continue;
-            }
-            for (url, name) in resource.touches() {
-                let Some(touched) = self.table.index_of(*url) else {
-                    continue;
-                };
-                let state = &mut self.types[touched.slot()];
-                // who does not have it yet asks for it, or is being sent it
-                let has = state.held.has(name) && state.subscription.covers(name);
-                if has || (back && !state.asked) {
-                    state.force(name.clone(), false);
-                    if touched <= of {
-                        self.touched.push(touched);
-                    }
-                }
-            }
-        }
-    }
-
-    /// The full set of a state-of-the-world response: what the client has, but for `gone`, and what is new.
-    fn assemble(
-        &self,
-        of: TypeIndex,
-        fresh: &[Arc<Resource>],
-        gone: &[Arc<str>],
-    ) -> Arc<[Arc<Resource>]> {
-        let state = &self.types[of.slot()];
-        let withheld = state
-            .withheld
-            .iter()
-            .filter(|name| !state.held.has(name))
-            .filter_map(|name| {
-                self.quarantine
-                    .last_good_of(&self.scope, self.client(), self.table.url(of), name)
-            });
-        let mut set: BTreeMap<Arc<str>, Arc<Resource>> = state
-            .held
-            .all_known()
-            .iter()
-            .cloned()
-            .chain(withheld)
-            .chain(fresh.iter().cloned())
-            .map(|resource| (resource.name().clone(), resource))
-            .collect();
-        for name in gone {
-            set.remove(name);
-        }
-        set.into_values().collect()
-    }
-
     /// Tells when the client has acknowledged all it wants of a batch.
     fn converge(&mut self, contents: &Contents) {
         let batch = contents.batch();
@@ -522,16 +385,4 @@ impl Session {
                 .push(SessionEvent::Converged { batch, withheld });
         }
     }
-}
-
-/// The version of a set: equal for equal names and versions, on every replica.
-fn set_version<'a>(set: impl Iterator<Item = &'a Arc<Resource>>) -> String {
-    let mut hash = Xxh3::new();
-    for resource in set {
-        for part in [resource.name(), resource.version()] {
-            hash.update(&(part.len() as u64).to_le_bytes());
-            hash.update(part.as_bytes());
-        }
-    }
-    format!("{:032x}", hash.digest128())
 }

@@ -165,13 +165,12 @@ impl Session {
         let collection = self.table.collection(of);
         let state = &mut self.types[of.slot()];
         let first = !std::mem::replace(&mut state.asked, true);
-        let names = state.subscription.named();
         let asked = state
             .subscription
             .adjust(collection, subscribe, unsubscribe, |name| {
                 contents.intern(of, name)
             });
-        self.count(of, names)?;
+        self.count()?;
         let state = &mut self.types[of.slot()];
         if first {
             self.introduced = now;
@@ -224,11 +223,10 @@ impl Session {
         let collection = self.table.collection(of);
         let state = &mut self.types[of.slot()];
         let first = !std::mem::replace(&mut state.asked, true);
-        let before = state.subscription.named();
         let asked = state
             .subscription
             .set(collection, names, |name| contents.intern(of, name));
-        self.count(of, before)?;
+        self.count()?;
         let state = &mut self.types[of.slot()];
         let claims = first && !state.unsure && !version_info.is_empty();
         if claims && asked.wildcard_gained && asked.named.is_empty() {
@@ -283,9 +281,16 @@ impl Session {
         }
     }
 
-    fn count(&mut self, of: TypeIndex, before: usize) -> Result<(), Violation> {
-        self.names = self.names + self.types[of.slot()].subscription.named() - before;
-        if self.names > self.settings.max_names {
+    /// Whether the client asks for no more than it may.
+    fn count(&self) -> Result<(), Violation> {
+        let subscriptions = || self.types.iter().map(|state| &state.subscription);
+        let names: usize = subscriptions()
+            .map(|subscription| subscription.named())
+            .sum();
+        let bytes: usize = subscriptions()
+            .map(|subscription| subscription.bytes())
+            .sum();
+        if names > self.settings.max_names || bytes > self.settings.max_name_bytes {
             return Err(Violation::TooManyNames);
         }
         Ok(())

@@ -52,6 +52,14 @@ impl Subscription {
         }
     }
 
+    /// The length of all those names together.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Named { names, .. } => names.bytes(),
+            Self::Unasked | Self::Legacy => 0,
+        }
+    }
+
     /// A delta request: names are added and taken away.
     pub(crate) fn adjust(
         &mut self,

@@ -1,7 +1,6 @@
 //! The rules of the protocol, each as a test of the state machine; in both variants where it applies.
 
 mod bench;
-mod bench_tmp;
 mod bisect;
 mod harness;
 mod hold;

@@ -241,3 +241,28 @@ async fn a_thousand_resources_arrive_whole() {
         );
     }
 }
+
+#[tokio::test]
+async fn what_one_stream_left_open_the_next_one_settles() {
+    let bed = start(ServerSettings::default()).await;
+    bed.fill(&[(TypeUrl::CDS, "kept", "1")]);
+    let mut connection = Connection::open(&bed).await;
+    let mut call = connection.stream(DELTA).await;
+    call.ask(TypeUrl::CDS, &[]);
+    let response = call.delta().await;
+    call.answer(&response, None);
+    call.silent().await;
+    bed.put(&[(TypeUrl::CDS, "ghost", "1")]);
+    // the client puts it to use, rejects something else, and that word is lost
+    assert_eq!(names(&call.delta().await), ["ghost@1"]);
+    drop(call);
+    bed.until("the stream to end", |server| server.streams() == 0)
+        .await;
+    let gone = vec![Change::Remove(TypeUrl::CDS, "ghost".into())];
+    bed.store.apply(&Scope::new("group"), gone);
+    let mut call = connection.stream(DELTA).await;
+    call.ask(TypeUrl::CDS, &[]);
+    let response = call.delta().await;
+    assert_eq!(names(&response), ["kept@1"]);
+    assert_eq!(response.removed_resources, ["ghost"]);
+}

@@ -412,7 +412,7 @@ impl Life {
         self.wrote(output)
     }
 
-    fn to_server(&mut self) -> Result<bool, TestCaseError> {
+    fn deliver_request(&mut self) -> Result<bool, TestCaseError> {
         let Some(request) = self.model.out.pop_front() else {
             return Ok(false);
         };
@@ -426,7 +426,7 @@ impl Life {
         Ok(true)
     }
 
-    fn to_client(&mut self) -> Result<bool, TestCaseError> {
+    fn deliver_burst(&mut self) -> Result<bool, TestCaseError> {
         let Some(burst) = self.wire.pop_front() else {
             return Ok(false);
         };
@@ -453,8 +453,8 @@ impl Life {
                     self.store(self.world.iter().map(copy).collect())?;
                 }
             }
-            Step::ToClient => drop(self.to_client()?),
-            Step::ToServer => drop(self.to_server()?),
+            Step::ToClient => drop(self.deliver_burst()?),
+            Step::ToServer => drop(self.deliver_request()?),
             // a client that is back introduces itself without delay
             Step::Wait(_) if self.introductions > 0 => {}
             Step::Wait(time) => {
@@ -489,7 +489,7 @@ impl Life {
         for _ in 0..20 {
             let mut busy = true;
             for _ in 0..2_000 {
-                busy = self.to_server()? | self.to_client()?;
+                busy = self.deliver_request()? | self.deliver_burst()?;
                 if !busy {
                     break;
                 }

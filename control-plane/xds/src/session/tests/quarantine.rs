@@ -18,9 +18,41 @@ fn the_same_poison_is_not_sent_to_the_next_stream() {
     // Envoy holds its last good version, whatever that was
     assert_eq!(bench.resume(CDS, &[], &[("a", "1"), ("bad", "1")]), SILENCE);
     assert_eq!(bench.session.view(bench.now)[0].withheld, ["bad".into()]);
-    // another proxy of the group starts from nothing
+    // another proxy of the group starts from nothing: it gets what was good before
+    bench.reconnect();
+    assert_eq!(bench.ask(CDS, &[]), ["Cluster a@1 bad@1"]);
+    assert_eq!(bench.ack(CDS), SILENCE);
+    assert_eq!(bench.session.view(bench.now)[0].withheld, ["bad".into()]);
+    assert_eq!(bench.put(vec![res(CDS, "bad", "3")]), ["Cluster bad@3"]);
+}
+
+#[test]
+fn a_last_good_that_is_no_good_either_is_not_sent_twice() {
+    let mut bench = rejected(Variant::Delta);
+    bench.reconnect();
+    assert_eq!(bench.ask(CDS, &[]), ["Cluster a@1 bad@1"]);
+    let text = "Error adding/updating cluster(s) bad: not here";
+    assert_eq!(bench.nack(CDS, text), ["Cluster a@1"]);
+    bench.ack(CDS);
     bench.reconnect();
     assert_eq!(bench.ask(CDS, &[]), ["Cluster a@1"]);
+    assert_eq!(bench.ack(CDS), SILENCE);
+}
+
+#[test]
+fn a_stream_that_rejected_it_is_spared_it_for_good() {
+    // also after others are no longer: what waits for it must not take that for a change
+    for variant in BOTH {
+        let mut bench = Bench::with(variant, vec![res(CDS, "a", "1"), route("r", "1", &["a"])]);
+        super::order::start(&mut bench, &[], &["r"]);
+        bench.put(vec![res(CDS, "bad", "1"), route("r", "2", &["bad"])]);
+        bench.nack(CDS, "no");
+        assert_eq!(bench.wait(secs(700)), SILENCE);
+        assert_eq!(bench.wait(secs(700)), SILENCE);
+        let other: &str = either(variant, "Cluster b@1", "Cluster a@1 b@1");
+        assert_eq!(bench.put(vec![res(CDS, "b", "1")]), [other]);
+        assert_eq!(bench.ack(CDS), SILENCE);
+    }
 }
 
 #[test]

@@ -409,6 +409,37 @@ fn too_many_names_end_the_stream() {
 }
 
 #[test]
+fn names_too_long_end_the_stream() {
+    for variant in BOTH {
+        let settings = SessionSettings {
+            max_name_bytes: 100,
+            ..SessionSettings::default()
+        };
+        let mut bench = Bench::set_up(variant, settings, vec![]);
+        bench.ask(RDS, &[&"x".repeat(60)]);
+        bench.ask(RDS, &[&"x".repeat(60)]);
+        bench.unask(RDS, &[&"x".repeat(60)]);
+        bench.ask(RDS, &[&"y".repeat(60)]);
+        let names = vec!["z".repeat(41)];
+        let ask = match variant {
+            Variant::Delta => Ask::Delta {
+                subscribe: names,
+                unsubscribe: vec![],
+                initial: vec![],
+            },
+            Variant::Sotw => Ask::Sotw {
+                names,
+                version_info: String::new(),
+            },
+        };
+        assert_eq!(
+            bench.send_to(EDS.as_str(), "", None, ask),
+            Err(Violation::TooManyNames)
+        );
+    }
+}
+
+#[test]
 fn a_large_response_is_cut_and_the_rest_follows() {
     for (variant, url) in [
         (Variant::Delta, CDS),
