@@ -99,6 +99,8 @@ fn a_proxy_without_a_good_token_is_given_nothing() {
     stays_out(&bed, &none, "no token", |_| more(bed.metric(DENIED)));
 
     // Of another control plane, with its own CA and keys.
+    Identity::open(Some(&stranger), &"cluster.local".parse().expect("a domain"))
+        .expect("a new identity");
     let foreign = bed.bootstrap(PROXY, block(), &stranger);
     let token = std::fs::read_to_string(foreign.folder.join("token")).expect("a token");
     let misled = own();
