@@ -25,8 +25,6 @@ use held::Held;
 pub struct Outcome {
     /// What is new for the groups that are open; only groups for which something is.
     pub updates: Vec<(Group, Update)>,
-    /// Whether the findings are different from before.
-    pub findings: bool,
 }
 
 /// What is new for a group.
@@ -47,6 +45,8 @@ pub struct Engine {
     /// What cannot be compiled exactly, by proxy; only proxies of which there is something to say.
     uncompilable: BTreeMap<ProxyId, BTreeSet<Finding>>,
     cache: Cache,
+    /// The findings are different from when they were last asked for by [`Engine::news`].
+    news: bool,
 }
 
 impl Engine {
@@ -58,6 +58,7 @@ impl Engine {
             open: BTreeMap::new(),
             uncompilable: BTreeMap::new(),
             cache: Cache::default(),
+            news: false,
         }
     }
 
@@ -88,15 +89,15 @@ impl Engine {
                 updates.push((group.clone(), Update::Change(changes)));
             }
         }
-        let mut findings = delta.findings;
+        self.news |= delta.findings;
         for proxy in &delta.views {
-            findings |= self.check(proxy);
+            self.check(proxy);
         }
         if delta.views.iter().any(|proxy| self.is_open(proxy)) {
             updates.extend(self.pin());
         }
         self.cache.forget_unused();
-        Outcome { updates, findings }
+        Outcome { updates }
     }
 
     /// Keeps the endpoints of groups whose object is gone up to date: their proxies still send requests.
@@ -179,9 +180,15 @@ impl Engine {
         findings
     }
 
+    /// The findings, if they are different from when this was last called: collecting them costs a look at
+    /// every object, which a proxy that merely connects is not worth.
+    pub fn news(&mut self) -> Option<Vec<Finding>> {
+        std::mem::take(&mut self.news).then(|| self.findings())
+    }
+
     /// Looks for what cannot be compiled in a proxy's view, captured as its groups that are open are, else
-    /// transparently. Returns whether that is different from before.
-    fn check(&mut self, proxy: &ProxyId) -> bool {
+    /// transparently.
+    fn check(&mut self, proxy: &ProxyId) {
         let mut captures: BTreeSet<Capture> = self
             .open
             .keys()
@@ -203,7 +210,7 @@ impl Engine {
             true => self.uncompilable.remove(proxy),
             false => self.uncompilable.insert(proxy.clone(), findings.clone()),
         };
-        before.unwrap_or_default() != findings
+        self.news |= before.unwrap_or_default() != findings;
     }
 
     /// The findings that concern one group's proxies.

@@ -19,6 +19,8 @@ use super::http_client::HttpClient;
 use super::manifests;
 use super::procs::Procs;
 use super::workloads::{WORKLOADS, Workload, gateway_address};
+use tulle_injector::bootstrap::BOOTSTRAP_FILE;
+
 use crate::envoy_binary::{self, EnvoyBinary};
 
 /// Name of the control plane's process.
@@ -195,7 +197,7 @@ impl Stage {
     fn start_envoy(&mut self, workload: Workload) -> Result<()> {
         let folder = self.folder.bootstrap(workload.name);
         let mut command = vec![self.envoy.path.clone().into_os_string(), "-c".into()];
-        command.push(bootstrap_file(&folder)?.into());
+        command.push(folder.join(BOOTSTRAP_FILE).into());
         // Without hot restart nothing is left in shared memory, and no ids need to be kept apart.
         for argument in [
             "--disable-hot-restart",
@@ -267,26 +269,6 @@ impl Stage {
         let last = last.into_iter().rev().collect::<Vec<_>>().join("\n  ");
         bail!("{what}; the end of {}:\n  {last}", log.display())
     }
-}
-
-/// The one file in the folder that is a whole bootstrap.
-fn bootstrap_file(folder: &Path) -> Result<PathBuf> {
-    let names = [
-        "bootstrap.yaml",
-        "bootstrap.json",
-        "envoy.yaml",
-        "envoy.json",
-    ];
-    let found = names
-        .map(|name| folder.join(name))
-        .into_iter()
-        .find(|path| path.is_file());
-    found.with_context(|| {
-        format!(
-            "`tulle bootstrap` wrote no bootstrap into {}",
-            folder.display()
-        )
-    })
 }
 
 /// Whether every address of the demo is free, so that the cause of a failure is told and not guessed.

@@ -98,7 +98,6 @@ impl Mesh {
         self.tell_problems(batch.problems);
         let count = translated.len();
         let outcome = self.engine.apply(translated);
-        let findings = outcome.findings;
         let batches = self.serve(outcome);
         if count > 0 {
             tracing::info!(
@@ -111,9 +110,7 @@ impl Mesh {
             );
             self.convergence.changed(objects, saved, &batches);
         }
-        if findings {
-            self.tell_findings();
-        }
+        self.tell_findings();
     }
 
     fn serve(&mut self, outcome: Outcome) -> Vec<(Scope, u64)> {
@@ -351,9 +348,10 @@ impl Mesh {
     }
 
     fn tell_findings(&mut self) {
-        let news = self
-            .ledger
-            .set_findings(self.engine.findings().into_iter().collect());
+        let Some(findings) = self.engine.news() else {
+            return;
+        };
+        let news = self.ledger.set_findings(findings.into_iter().collect());
         for finding in news.appeared {
             let place = self
                 .places
