@@ -7,21 +7,29 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use serde_json::json;
 use tulle_identity::{Identity, ProxyClaims, ServingCertificate, ServingNames, TrustDomain};
 use tulle_xds::{
-    Authenticator, Caller, Change, Denied, Resource, Scope, Server, ServerSettings, Store,
+    Authenticator, Caller, Change, Denied, Resource, Role, Scope, Server, ServerSettings, Store,
     TypeTable, TypeUrl,
 };
 
 struct Tokens(Identity);
 
 impl Authenticator for Tokens {
-    fn authenticate(
-        &self,
-        bearer: Option<&str>,
+    fn authenticate<'a>(
+        &'a self,
+        bearer: Option<&'a str>,
         _peer: std::net::SocketAddr,
-    ) -> Result<Caller, Denied> {
+    ) -> BoxFuture<'a, Result<Caller, Denied>> {
+        std::future::ready(self.prove(bearer)).boxed()
+    }
+}
+
+impl Tokens {
+    fn prove(&self, bearer: Option<&str>) -> Result<Caller, Denied> {
         let claims = self
             .0
             .tokens
@@ -29,8 +37,10 @@ impl Authenticator for Tokens {
             .map_err(|error| Denied(error.to_string()))?;
         Ok(Caller {
             scope: Scope::new("grpc"),
+            own: None,
             name: claims.proxy.to_string().into(),
             expires: None,
+            role: Role::Proxy,
         })
     }
 }

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tulle_identity::TokenIssuer;
-use tulle_xds::{Authenticator, Caller, Denied};
+use tulle_xds::{Authenticator, Caller, Denied, Role};
 
 use crate::engine::Group;
 
@@ -22,7 +24,17 @@ impl Tokens {
 }
 
 impl Authenticator for Tokens {
-    fn authenticate(&self, bearer: Option<&str>, _peer: SocketAddr) -> Result<Caller, Denied> {
+    fn authenticate<'a>(
+        &'a self,
+        bearer: Option<&'a str>,
+        _peer: SocketAddr,
+    ) -> BoxFuture<'a, Result<Caller, Denied>> {
+        std::future::ready(self.prove(bearer)).boxed()
+    }
+}
+
+impl Tokens {
+    fn prove(&self, bearer: Option<&str>) -> Result<Caller, Denied> {
         let token = bearer.ok_or_else(|| Denied("no token".to_owned()))?;
         let (claims, until) = self
             .issuer
@@ -35,8 +47,10 @@ impl Authenticator for Tokens {
         let left = until.duration_since(SystemTime::now()).unwrap_or_default();
         Ok(Caller {
             scope: group.scope(),
+            own: None,
             name: group.proxy.to_string().into(),
             expires: Instant::now().checked_add(left),
+            role: Role::Proxy,
         })
     }
 }

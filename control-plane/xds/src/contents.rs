@@ -6,6 +6,10 @@ use std::sync::Arc;
 use crate::resource::Resource;
 use crate::type_url::{TypeIndex, TypeTable, TypeUrl};
 
+mod view;
+
+pub(crate) use view::View;
+
 /// One change to a scope.
 #[derive(Clone, Debug)]
 pub enum Change {
@@ -78,12 +82,6 @@ impl Contents {
     /// Whether resources of type `user` may require resources of type `of`.
     pub(crate) fn may_require(&self, user: TypeIndex, of: TypeIndex) -> bool {
         self.requires[user.slot()] & (1 << of.slot()) != 0
-    }
-
-    /// The stored spelling of a name, so that streams share one allocation.
-    pub(crate) fn intern(&self, of: TypeIndex, name: &str) -> Arc<str> {
-        self.get(of, name)
-            .map_or_else(|| Arc::from(name), |resource| resource.name().clone())
     }
 
     /// Applies changes; what really changed comes back. Resources of types that are not served are ignored.
@@ -174,7 +172,7 @@ impl Dirty {
         }
     }
 
-    fn mark_all(&mut self) {
+    pub(crate) fn mark_all(&mut self) {
         self.all = true;
         self.names = BTreeSet::new();
     }

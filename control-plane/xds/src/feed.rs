@@ -61,6 +61,17 @@ pub enum Event {
         /// The scope.
         scope: Scope,
     },
+    /// A client asks for resources of its own: fill its own scope with [`crate::Store::replace`].
+    Asked {
+        /// The scope of the caller's own resources.
+        scope: Scope,
+        /// The stream.
+        stream: StreamId,
+        /// The type.
+        type_url: TypeUrl,
+        /// What it says it holds, with versions. A resource of equal version is not sent again.
+        holds: Vec<(Arc<str>, Arc<str>)>,
+    },
     /// A client accepted resources.
     Acked {
         /// Its scope.
@@ -149,6 +160,8 @@ enum Kind {
 enum Place {
     /// Interest and idleness of a scope replace each other.
     Scope(Scope),
+    /// Never without room: who asks waits for an answer.
+    Asked(Scope),
     Stream(StreamId, Kind, Option<TypeUrl>),
 }
 
@@ -238,6 +251,7 @@ impl FeedSender {
 fn place(event: &Event) -> Place {
     match event {
         Event::Interest { scope } | Event::Idle { scope } => Place::Scope(scope.clone()),
+        Event::Asked { scope, .. } => Place::Asked(scope.clone()),
         Event::Connected { stream, .. } => Place::Stream(*stream, Kind::Connected, None),
         Event::Disconnected { stream, .. } => Place::Stream(*stream, Kind::Disconnected, None),
         Event::Acked {

@@ -24,12 +24,12 @@ mod store;
 mod type_url;
 mod wire;
 
-pub use auth::{Authenticator, Caller, Denied};
+pub use auth::{Authenticator, Caller, Denied, Role};
 pub use contents::Change;
 pub use feed::{Event, Feed, StreamId};
 pub use resource::{Resource, ResourceKey};
 pub use scope::Scope;
-pub use server::{Counters, Server, ServerSettings};
+pub use server::{Counters, PEER_REPORT, PeerCalls, Server, ServerSettings};
 pub use session::{HoldView, NackView, SessionSettings, TypeView, Variant};
 pub use snapshot::{Snapshot, StreamView};
 pub use store::Store;

@@ -1,6 +1,7 @@
 //! The transport: TLS 1.3, HTTP/2, gRPC framing, and one session a stream.
 
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustls::server::ResolvesServerCert;
@@ -22,6 +23,7 @@ mod connection;
 mod counters;
 mod left_open;
 mod limits;
+mod peer;
 mod registry;
 mod route;
 mod settings;
@@ -30,6 +32,8 @@ mod stream;
 mod tls;
 
 pub use counters::Counters;
+pub use peer::PeerCalls;
+pub use route::REPORT as PEER_REPORT;
 pub use settings::ServerSettings;
 
 use counters::{Counting, add};
@@ -53,6 +57,8 @@ struct Shared {
     limits: Arc<Limits>,
     counting: Arc<Counting>,
     draining: watch::Sender<Option<Draining>>,
+    peers: OnceLock<Arc<dyn PeerCalls>>,
+    peer_streams: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -98,8 +104,15 @@ impl Server {
             limits: Limits::new(settings.max_connections, settings.max_unauthenticated),
             counting: Arc::default(),
             draining: watch::Sender::new(None),
+            peers: OnceLock::new(),
+            peer_streams: AtomicU64::new(0),
             settings,
         })))
+    }
+
+    /// From now on reports of peers ([`crate::Role::Peer`]) are given to `calls`. The first call counts.
+    pub fn hear_peers(&self, calls: Arc<dyn PeerCalls>) {
+        let _ = self.0.peers.set(calls);
     }
 
     /// Accepts connections until [`Server::drain`], then returns once the last has ended. Dropping the future closes
@@ -162,6 +175,17 @@ impl Server {
             .iter()
             .filter(|stream| *stream.caller.name == *caller);
         of_caller.map(|stream| stream.end.notify_one()).count()
+    }
+
+    /// Lets a caller see nothing more of these types, on the streams it has and those it will have: it is told that they
+    /// are gone. An empty list ends that. Whether anything is different by it.
+    pub fn withdraw(&self, caller: &str, types: &[TypeUrl]) -> bool {
+        let table = self.0.store.table();
+        let mask = types
+            .iter()
+            .filter_map(|url| table.index_of(*url))
+            .fold(0, |mask, of| mask | 1 << of.slot());
+        self.0.registry.withdraw(caller, mask)
     }
 
     /// The state of all streams, for people. Costs a short lock on each.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::contents::{Contents, Dirty};
+use crate::contents::{Dirty, View};
 use crate::quarantine::Quarantine;
 use crate::resource::Resource;
 use crate::scope::Scope;
@@ -92,6 +92,11 @@ pub(crate) struct Response {
 /// Something a session saw that others may want to know.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum SessionEvent {
+    /// The client has asked for a private type for the first time, and told what it holds of it.
+    Asked {
+        type_url: TypeUrl,
+        holds: Vec<(Arc<str>, Arc<str>)>,
+    },
     Acked {
         type_url: TypeUrl,
         resources: Arc<[Arc<Resource>]>,
@@ -195,7 +200,7 @@ impl Session {
     pub(crate) fn request(
         &mut self,
         request: Request,
-        contents: &Contents,
+        contents: View<'_>,
         now: Instant,
     ) -> Result<Output, Violation> {
         self.step += 1;
@@ -205,7 +210,7 @@ impl Session {
 
     /// Takes word of changes: always before anything else, or a session would take contents it was not told of for
     /// contents it has dealt with. What follows from them comes with the next request or tick.
-    pub(crate) fn note(&mut self, dirty: Dirty, contents: &Contents) {
+    pub(crate) fn note(&mut self, dirty: Dirty, contents: View<'_>) {
         if dirty.is_empty() {
             return;
         }
@@ -214,7 +219,7 @@ impl Session {
     }
 
     /// Does what has become due, by changes or by time.
-    pub(crate) fn tick(&mut self, contents: &Contents, now: Instant) -> Output {
+    pub(crate) fn tick(&mut self, contents: View<'_>, now: Instant) -> Output {
         self.step += 1;
         self.plan(contents, now)
     }
@@ -243,7 +248,7 @@ impl Session {
         self.stale
     }
 
-    fn mark(&mut self, dirty: Dirty, contents: &Contents) {
+    fn mark(&mut self, dirty: Dirty, contents: View<'_>) {
         if dirty.all {
             for of in self.table.indices() {
                 self.mark_all(of, contents);
@@ -259,7 +264,7 @@ impl Session {
     }
 
     /// Marks every name of a type that the client is not known to be up to date with.
-    fn mark_all(&mut self, of: TypeIndex, contents: &Contents) {
+    fn mark_all(&mut self, of: TypeIndex, contents: View<'_>) {
         let state = &mut self.types[of.slot()];
         if !state.asked {
             return;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
-use crate::contents::{Change, Contents, Dirty};
+use crate::contents::{Change, Contents, Dirty, View};
 use crate::feed::{Event, Feed, FeedSender, feed};
 use crate::resource::Resource;
 use crate::scope::Scope;
@@ -48,10 +48,12 @@ pub(crate) struct Inbox {
     news: Notify,
 }
 
-/// A stream's tie to its scope. Dropping it unties.
+/// A stream's tie to its scopes. Dropping it unties.
 #[derive(Debug)]
 pub(crate) struct Attachment {
     slot: Arc<Slot>,
+    /// The scope of the caller's own resources.
+    own: Option<Arc<Slot>>,
     inbox: Arc<Inbox>,
 }
 
@@ -149,10 +151,22 @@ impl Store {
         &self.feed
     }
 
-    /// Ties a stream to a scope.
-    pub(crate) fn attach(&self, scope: &Scope) -> Attachment {
+    /// Ties a stream to its group's scope and, where its caller has one, to that of the caller's own resources. Of the
+    /// latter interest is told by [`Event::Asked`], once it is known what the client holds.
+    pub(crate) fn attach(&self, scope: &Scope, own: Option<&Scope>) -> Attachment {
         let inbox = Arc::new(Inbox::default());
-        let slot = loop {
+        let slot = self.join(scope, &inbox);
+        let own = own.map(|own| self.join(own, &inbox));
+        if !slot.contents.read().filled() {
+            self.feed.push(Event::Interest {
+                scope: scope.clone(),
+            });
+        }
+        Attachment { slot, own, inbox }
+    }
+
+    fn join(&self, scope: &Scope, inbox: &Arc<Inbox>) -> Arc<Slot> {
+        loop {
             self.slot(scope, true);
             let scopes = self.scopes.read();
             // `drop_scope` may have come between
@@ -160,15 +174,9 @@ impl Store {
                 let mut streams = slot.streams.lock();
                 streams.inboxes.push(inbox.clone());
                 streams.empty_since = None;
-                break slot.clone();
+                return slot.clone();
             }
-        };
-        if !slot.contents.read().filled() {
-            self.feed.push(Event::Interest {
-                scope: scope.clone(),
-            });
         }
-        Attachment { slot, inbox }
     }
 
     /// Tells of scopes that no stream has used for `grace`.
@@ -226,9 +234,11 @@ impl Slot {
 }
 
 impl Attachment {
-    /// Looks at the scope's contents as they are now; they do not change meanwhile.
-    pub(crate) fn read<T>(&self, look: impl FnOnce(&Contents) -> T) -> T {
-        look(&self.slot.contents.read())
+    /// Looks at the scopes' contents as they are now, but for the types in `withdrawn`; they do not change meanwhile.
+    pub(crate) fn read<T>(&self, withdrawn: u32, look: impl FnOnce(View<'_>) -> T) -> T {
+        let group = self.slot.contents.read();
+        let own = self.own.as_ref().map(|own| own.contents.read());
+        look(View::new(&group, own.as_deref(), withdrawn))
     }
 
     /// Waits for word of changes.
@@ -244,12 +254,14 @@ impl Attachment {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        let mut streams = self.slot.streams.lock();
-        streams
-            .inboxes
-            .retain(|inbox| !Arc::ptr_eq(inbox, &self.inbox));
-        if streams.inboxes.is_empty() {
-            streams.empty_since = Some(Instant::now());
+        for slot in [Some(&self.slot), self.own.as_ref()].into_iter().flatten() {
+            let mut streams = slot.streams.lock();
+            streams
+                .inboxes
+                .retain(|inbox| !Arc::ptr_eq(inbox, &self.inbox));
+            if streams.inboxes.is_empty() {
+                streams.empty_since = Some(Instant::now());
+            }
         }
     }
 }

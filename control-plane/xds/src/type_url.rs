@@ -78,6 +78,8 @@ pub struct TypeSpec {
     /// Types that its resources may require: what a client brings of this type from an earlier stream, in versions that
     /// nobody remembers, may use any of theirs. Types that they are seen to require count all the same.
     pub may_require: &'static [TypeUrl],
+    /// Callers may have resources of this type that are nobody else's ([`crate::Caller::own`]).
+    pub private: bool,
 }
 
 impl TypeSpec {
@@ -87,6 +89,7 @@ impl TypeSpec {
             url,
             collection: Collection::Whole,
             may_require: &[],
+            private: false,
         }
     }
 
@@ -96,6 +99,7 @@ impl TypeSpec {
             url,
             collection: Collection::Named,
             may_require: &[],
+            private: false,
         }
     }
 
@@ -104,6 +108,15 @@ impl TypeSpec {
     pub const fn requiring(self, types: &'static [TypeUrl]) -> Self {
         Self {
             may_require: types,
+            ..self
+        }
+    }
+
+    /// The same, of which callers may have their own.
+    #[must_use]
+    pub const fn private(self) -> Self {
+        Self {
+            private: true,
             ..self
         }
     }
@@ -145,7 +158,7 @@ impl TypeTable {
         Self::new([
             TypeSpec::whole(TypeUrl::CDS).requiring(&[TypeUrl::EDS, TypeUrl::SDS]),
             TypeSpec::named(TypeUrl::EDS),
-            TypeSpec::named(TypeUrl::SDS),
+            TypeSpec::named(TypeUrl::SDS).private(),
             TypeSpec::whole(TypeUrl::LDS).requiring(&[TypeUrl::CDS, TypeUrl::SDS, TypeUrl::RDS]),
             TypeSpec::named(TypeUrl::RDS).requiring(&[TypeUrl::CDS]),
             TypeSpec::whole(TypeUrl::VHDS).requiring(&[TypeUrl::CDS]),
@@ -180,6 +193,10 @@ impl TypeTable {
         required
             .filter_map(|url| self.index_of(*url))
             .fold(0, |mask, required| mask | 1 << required.slot())
+    }
+
+    pub(crate) fn is_private(&self, index: TypeIndex) -> bool {
+        self.0[index.slot()].private
     }
 
     pub(crate) fn collection(&self, index: TypeIndex) -> Collection {

@@ -123,8 +123,11 @@ async fn http2(shared: Arc<Shared>, tls: TlsStream<TcpStream>, admitted: Admitte
     let service = {
         let (shared, connection) = (shared.clone(), connection.clone());
         service_fn(move |request| {
-            let response = route::call(&shared, &connection, &leaving, request);
-            std::future::ready(Ok::<_, Infallible>(response))
+            let (shared, connection) = (shared.clone(), connection.clone());
+            let leaving = leaving.clone();
+            async move {
+                Ok::<_, Infallible>(route::call(&shared, &connection, &leaving, request).await)
+            }
         })
     };
     let settings = &shared.settings;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -25,6 +25,10 @@ pub(crate) struct Stream {
     pub(crate) session: Mutex<Session>,
     /// Told when the stream is to end.
     pub(crate) end: Notify,
+    /// Types of which the client is to see nothing more, as a bit mask.
+    pub(crate) withdrawn: AtomicU32,
+    /// Told when `withdrawn` is different.
+    pub(crate) withdrew: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +41,8 @@ pub(crate) struct Registry {
 struct Live {
     streams: BTreeMap<StreamId, Arc<Stream>>,
     by_caller: HashMap<Arc<str>, usize>,
+    /// What was withdrawn from a caller, on this stream and those to come.
+    withdrawn: HashMap<Arc<str>, u32>,
 }
 
 /// A stream's place among the live ones, for as long as this lives.
@@ -64,6 +70,7 @@ impl Registry {
             return None;
         }
         *count += 1;
+        let withdrawn = live.withdrawn.get(&caller.name).copied().unwrap_or(0);
         let id = StreamId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
         let stream = Arc::new(Stream {
             id,
@@ -73,6 +80,8 @@ impl Registry {
             since: Instant::now(),
             session: Mutex::new(session),
             end: Notify::new(),
+            withdrawn: AtomicU32::new(withdrawn),
+            withdrew: Notify::new(),
         });
         live.streams.insert(id, stream.clone());
         drop(live);
@@ -91,6 +100,24 @@ impl Registry {
 
     pub(crate) fn streams(&self) -> Vec<Arc<Stream>> {
         self.live.lock().streams.values().cloned().collect()
+    }
+
+    /// Sets the types of which a caller is to see nothing, now and on its streams to come. Whether that is new.
+    pub(crate) fn withdraw(&self, caller: &str, types: u32) -> bool {
+        let mut live = self.live.lock();
+        let before = match types {
+            0 => live.withdrawn.remove(caller),
+            _ => live.withdrawn.insert(caller.into(), types),
+        };
+        for stream in live
+            .streams
+            .values()
+            .filter(|stream| *stream.caller.name == *caller)
+        {
+            stream.withdrawn.store(types, Ordering::Release);
+            stream.withdrew.notify_one();
+        }
+        before.unwrap_or(0) != types
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use futures_util::FutureExt;
@@ -14,8 +15,10 @@ use super::Shared;
 use super::body::{Body, Driven};
 use super::connection::Connection;
 use super::counters::add;
+use super::peer::PeerStream;
 use super::status::{Code, GRPC, Status, plain};
 use super::stream::Driver;
+use crate::auth::{Caller, Role};
 use crate::frame::Outbox;
 use crate::session::{Session, Variant};
 
@@ -24,8 +27,11 @@ const DELTA: &str =
 const SOTW: &str =
     "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
 
+/// Reports of other replicas, one after the other on one stream.
+pub const REPORT: &str = "/tulle.v1.PeerService/Report";
+
 /// Answers one call. The caller is proven before anything else is looked at, whatever the call is.
-pub(super) fn call(
+pub(super) async fn call(
     shared: &Arc<Shared>,
     connection: &Arc<Connection>,
     leaving: &watch::Receiver<bool>,
@@ -34,6 +40,7 @@ pub(super) fn call(
     let caller = match shared
         .authenticator
         .authenticate(bearer(request.headers()), connection.peer())
+        .await
     {
         Ok(caller)
             if caller
@@ -58,12 +65,12 @@ pub(super) fn call(
     if !is_grpc(request.headers()) {
         return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
-    let variant = match request.uri().path() {
-        DELTA => Variant::Delta,
-        SOTW => Variant::Sotw,
+    let variant = match (caller.role, request.uri().path()) {
+        (Role::Proxy, DELTA) => Variant::Delta,
+        (Role::Proxy, SOTW) => Variant::Sotw,
+        (Role::Peer, REPORT) => return report(shared, connection, leaving, caller, request),
         _ => {
-            return Status::new(Code::Unimplemented, "only aggregated discovery is served")
-                .response();
+            return Status::new(Code::Unimplemented, "no such method for this caller").response();
         }
     };
     let mut session = Session::new(
@@ -76,6 +83,7 @@ pub(super) fn call(
     );
     session.recall(shared.left_open.take(&caller.name, Instant::now()));
     let scope = caller.scope.clone();
+    let own = caller.own.clone();
     let name = caller.name.clone();
     let most = shared.settings.max_streams_per_caller;
     let feed = shared.store.feed();
@@ -93,7 +101,8 @@ pub(super) fn call(
     let driver = Driver {
         shared: shared.clone(),
         registered,
-        attachment: shared.store.attach(&scope),
+        attachment: shared.store.attach(&scope, own.as_ref()),
+        seen: AtomicU32::new(0),
         outbox: outbox.clone(),
         body: request.into_body(),
         leaving: leaving.clone(),
@@ -110,6 +119,43 @@ pub(super) fn call(
         move |panic| {
             add(&counting.panics, 1);
             tracing::error!(%scope, caller = %name, %stream, panic, "a defect ended a stream");
+        },
+    );
+    let mut response = Response::new(Body::Stream(driven));
+    response.headers_mut().insert(CONTENT_TYPE, GRPC);
+    response
+}
+
+fn report(
+    shared: &Arc<Shared>,
+    connection: &Arc<Connection>,
+    leaving: &watch::Receiver<bool>,
+    caller: Caller,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let Some(calls) = shared.peers.get().cloned() else {
+        return Status::new(Code::Unimplemented, "nobody hears reports here").response();
+    };
+    let (name, counting) = (caller.name.clone(), shared.counting.clone());
+    let stream = PeerStream {
+        calls,
+        shared: shared.clone(),
+        caller,
+        number: shared.peer_streams.fetch_add(1, Ordering::Relaxed),
+        body: request.into_body(),
+        leaving: leaving.clone(),
+    };
+    let busy = connection.busy();
+    let driven = Driven::new(
+        async move {
+            let _busy = busy;
+            stream.run().await
+        }
+        .boxed(),
+        Arc::new(Outbox::default()),
+        move |panic| {
+            add(&counting.panics, 1);
+            tracing::error!(peer = %name, panic, "a defect ended a peer's stream");
         },
     );
     let mut response = Response::new(Body::Stream(driven));

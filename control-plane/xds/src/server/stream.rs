@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use super::counters::add;
 use super::registry::{Registered, Stream};
 use super::status::{Code, Status};
 use super::{Shared, registry};
-use crate::contents::Contents;
+use crate::contents::View;
 use crate::feed::Event;
 use crate::frame::{Deframer, FrameError, Outbox};
 use crate::session::{Output, Session, SessionEvent, Variant, Violation};
@@ -25,6 +26,8 @@ pub(super) struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) registered: Registered,
     pub(super) attachment: Attachment,
+    /// The withdrawn types that the session has taken into account.
+    pub(super) seen: AtomicU32,
     pub(super) outbox: Arc<Outbox>,
     pub(super) body: Incoming,
     /// True once the connection is to be left.
@@ -57,6 +60,7 @@ impl Driver {
                 () = at(stream.caller.expires) => Err(unavailable("the caller's proof has expired")),
                 message = next(&mut self.body, &mut deframer) => message,
                 () = self.attachment.changed() => Ok(Input::Tick),
+                () = stream.withdrew.notified() => Ok(Input::Tick),
                 () = at(wake) => Ok(Input::Tick),
             };
             let taken = match input {
@@ -111,11 +115,16 @@ impl Driver {
     fn step<T>(
         &self,
         stream: &Stream,
-        step: impl FnOnce(&mut Session, &Contents, Instant) -> T,
+        step: impl FnOnce(&mut Session, View<'_>, Instant) -> T,
     ) -> T {
         let mut session = stream.session.lock();
-        self.attachment.read(|contents| {
-            session.note(self.attachment.take(), contents);
+        let withdrawn = stream.withdrawn.load(Ordering::Acquire);
+        self.attachment.read(withdrawn, |contents| {
+            let mut dirty = self.attachment.take();
+            if self.seen.swap(withdrawn, Ordering::Relaxed) != withdrawn {
+                dirty.mark_all();
+            }
+            session.note(dirty, contents);
             step(&mut session, contents, Instant::now())
         })
     }
@@ -144,6 +153,12 @@ impl Driver {
         let at = Instant::now();
         let (scope_of, id) = (scope.clone(), stream.id);
         self.shared.store.feed().push(match event {
+            SessionEvent::Asked { type_url, holds } => {
+                let Some(own) = stream.caller.own.clone() else {
+                    return;
+                };
+                Event::Asked { scope: own, stream: id, type_url, holds }
+            }
             SessionEvent::Acked { type_url, resources, removed } => {
                 let total = resources.len() + removed.len();
                 let names = resources
@@ -176,7 +191,7 @@ impl Driver {
     }
 }
 
-enum Input {
+pub(super) enum Input {
     Message(Bytes),
     /// Changes, or time.
     Tick,
@@ -184,12 +199,12 @@ enum Input {
     End,
 }
 
-fn unavailable(why: &'static str) -> Status {
+pub(super) fn unavailable(why: &'static str) -> Status {
     Status::new(Code::Unavailable, why)
 }
 
 /// The next message, or the end of them. Loses nothing if dropped.
-async fn next(body: &mut Incoming, deframer: &mut Deframer) -> Result<Input, Status> {
+pub(super) async fn next(body: &mut Incoming, deframer: &mut Deframer) -> Result<Input, Status> {
     let refused = |error: FrameError| {
         let code = match error {
             FrameError::Compressed => Code::Unimplemented,
@@ -215,7 +230,7 @@ async fn next(body: &mut Incoming, deframer: &mut Deframer) -> Result<Input, Sta
     }
 }
 
-async fn at(time: Option<Instant>) {
+pub(super) async fn at(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time.into()).await,
         None => std::future::pending().await,

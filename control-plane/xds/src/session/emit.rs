@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::plan::Load;
 use super::state::InFlight;
 use super::{Output, Response, Session, Variant};
-use crate::contents::Contents;
+use crate::contents::View;
 use crate::resource::Resource;
 use crate::type_url::{Collection, TypeIndex};
 
@@ -19,7 +19,7 @@ impl Session {
         &mut self,
         of: TypeIndex,
         mut load: Load,
-        contents: &Contents,
+        contents: View<'_>,
         now: Instant,
         out: &mut Output,
     ) {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::Session;
 use super::state::InFlight;
-use crate::contents::Contents;
+use crate::contents::View;
 use crate::resource::Resource;
 use crate::type_url::TypeIndex;
 
@@ -71,7 +71,7 @@ impl Session {
         of: TypeIndex,
         resource: &Resource,
         hold: Option<&Hold>,
-        contents: &Contents,
+        contents: View<'_>,
         now: Instant,
     ) -> Gate {
         static NONE: BTreeSet<Key> = BTreeSet::new();
@@ -130,7 +130,7 @@ impl Session {
         of: TypeIndex,
         name: &Arc<str>,
         met: &BTreeSet<Key>,
-        contents: &Contents,
+        contents: View<'_>,
         now: Instant,
         depth: usize,
     ) -> Readiness {
@@ -191,7 +191,7 @@ impl Session {
         of: TypeIndex,
         resource: &Resource,
         met: &BTreeSet<Key>,
-        contents: &Contents,
+        contents: View<'_>,
         now: Instant,
         depth: usize,
     ) -> Readiness {
@@ -214,7 +214,7 @@ impl Session {
     }
 
     /// Starts the clock of new resources that have all they require, and forgets those whose time is over.
-    pub(super) fn settle(&mut self, contents: &Contents, now: Instant) {
+    pub(super) fn settle(&mut self, contents: View<'_>, now: Instant) {
         if self.unsettled.is_empty() {
             return;
         }

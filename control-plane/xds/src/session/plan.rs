@@ -12,7 +12,7 @@ use super::hold::{Gate, Hold, Key, Wait, Why};
 use super::removal::{Removal, Users};
 use super::state::Pending;
 use super::{Output, Session, SessionEvent};
-use crate::contents::Contents;
+use crate::contents::View;
 use crate::resource::Resource;
 use crate::type_url::{TypeIndex, TypeUrl};
 
@@ -56,7 +56,7 @@ pub(super) struct Load {
 }
 
 impl Session {
-    pub(super) fn plan(&mut self, contents: &Contents, now: Instant) -> Output {
+    pub(super) fn plan(&mut self, contents: View<'_>, now: Instant) -> Output {
         let mut out = Output {
             responses: std::mem::take(&mut self.strays),
             ..Output::default()
@@ -85,8 +85,8 @@ impl Session {
     }
 
     /// Recognises what clients brought from earlier streams.
-    fn adopt(&mut self, contents: &Contents, now: Instant) {
-        for of in self.table.indices() {
+    fn adopt(&mut self, contents: View<'_>, now: Instant) {
+        for of in self.table.indices().filter(|of| contents.is_ready(*of)) {
             let state = &mut self.types[of.slot()];
             if !state.held.foreign().is_empty() {
                 state.held.adopt(|name, version| {
@@ -114,7 +114,7 @@ impl Session {
     fn whole_set(
         &self,
         of: TypeIndex,
-        contents: &Contents,
+        contents: View<'_>,
         now: Instant,
     ) -> BTreeMap<Arc<str>, Arc<Resource>> {
         let state = &self.types[of.slot()];
@@ -138,12 +138,16 @@ impl Session {
         &mut self,
         of: TypeIndex,
         last: bool,
-        contents: &Contents,
+        contents: View<'_>,
         now: Instant,
         out: &mut Output,
     ) -> Sent {
         let state = &self.types[of.slot()];
-        if !state.asked || state.in_flight.is_some() || (state.pending.is_empty() && !state.owed) {
+        if !state.asked
+            || !contents.is_ready(of)
+            || state.in_flight.is_some()
+            || (state.pending.is_empty() && !state.owed)
+        {
             return Sent::Done;
         }
         loop {
@@ -173,7 +177,7 @@ impl Session {
     }
 
     /// Looks at every pending name. What needs nothing is forgotten.
-    fn load(&mut self, of: TypeIndex, contents: &Contents, now: Instant) -> Load {
+    fn load(&mut self, of: TypeIndex, contents: View<'_>, now: Instant) -> Load {
         let state = &self.types[of.slot()];
         let users = state
             .pending
@@ -239,7 +243,7 @@ impl Session {
         name: &Arc<str>,
         pending: &Pending,
         users: Option<&Users>,
-        contents: &Contents,
+        contents: View<'_>,
         now: Instant,
     ) -> Verdict {
         let state = &self.types[of.slot()];
@@ -355,16 +359,21 @@ impl Session {
     }
 
     /// Tells when the client has acknowledged all it wants of a batch.
-    fn converge(&mut self, contents: &Contents) {
+    fn converge(&mut self, contents: View<'_>) {
         let batch = contents.batch();
         if batch <= self.converged {
             return;
         }
         let mut asked = false;
         let mut withheld = 0;
-        for state in self.types.iter().filter(|state| state.asked) {
+        let states = self.table.indices().zip(self.types.iter());
+        for (of, state) in states.filter(|(_, state)| state.asked) {
             asked = true;
-            if state.in_flight.is_some() || state.owed || !state.suspects.is_empty() {
+            if !contents.is_ready(of)
+                || state.in_flight.is_some()
+                || state.owed
+                || !state.suspects.is_empty()
+            {
                 return;
             }
             for hold in state

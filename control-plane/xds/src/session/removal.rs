@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Session;
-use crate::contents::Contents;
+use crate::contents::View;
 use crate::resource::Resource;
 use crate::type_url::TypeIndex;
 
@@ -32,7 +32,7 @@ pub(crate) struct Users {
 
 impl Session {
     /// The names of type `of` that anything at the client requires: accepted, on its way, or maybe in use.
-    pub(super) fn users(&self, of: TypeIndex, contents: &Contents) -> Users {
+    pub(super) fn users(&self, of: TypeIndex, contents: View<'_>) -> Users {
         let url = self.table.url(of);
         let mut names = BTreeSet::new();
         let (mut unknown, mut untold) = (false, false);

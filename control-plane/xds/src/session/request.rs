@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::nack::clean;
 use super::subscription::Asked;
-use super::{Response, Session, Variant};
-use crate::contents::Contents;
+use super::{Response, Session, SessionEvent, Variant};
+use crate::contents::View;
 use crate::type_url::TypeIndex;
 
 /// A request, of either variant.
@@ -90,10 +90,13 @@ impl Node {
 }
 
 impl Session {
+    /// A client's own resources are few.
+    const MOST_HOLDS: usize = 16;
+
     pub(super) fn read(
         &mut self,
         request: Request,
-        contents: &Contents,
+        contents: View<'_>,
         now: Instant,
     ) -> Result<(), Violation> {
         match (&self.node, request.node) {
@@ -159,7 +162,7 @@ impl Session {
         subscribe: &[String],
         unsubscribe: &[String],
         initial: Vec<(String, String)>,
-        contents: &Contents,
+        contents: View<'_>,
         now: Instant,
     ) -> Result<(), Violation> {
         let collection = self.table.collection(of);
@@ -175,6 +178,15 @@ impl Session {
         if first {
             self.introduced = now;
             self.resumed |= !initial.is_empty();
+            if contents.is_private(of) {
+                let holds = initial.iter().take(Self::MOST_HOLDS);
+                let holds =
+                    holds.map(|(name, version)| (name.as_str().into(), version.as_str().into()));
+                self.events.push(SessionEvent::Asked {
+                    type_url: self.table.url(of),
+                    holds: holds.collect(),
+                });
+            }
             if initial.len() > self.settings.max_names {
                 return Err(Violation::TooManyNames);
             }
@@ -217,7 +229,7 @@ impl Session {
         of: TypeIndex,
         names: &[String],
         version_info: String,
-        contents: &Contents,
+        contents: View<'_>,
         now: Instant,
     ) -> Result<(), Violation> {
         let collection = self.table.collection(of);
@@ -229,6 +241,14 @@ impl Session {
         self.count()?;
         let state = &mut self.types[of.slot()];
         let claims = first && !state.unsure && !version_info.is_empty();
+        if first && contents.is_private(of) {
+            // one version for the whole set: what it holds of each is not told
+            self.events.push(SessionEvent::Asked {
+                type_url: self.table.url(of),
+                holds: Vec::new(),
+            });
+        }
+        let state = &mut self.types[of.slot()];
         if claims && asked.wildcard_gained && asked.named.is_empty() {
             state.claimed = Some(version_info.into());
         }
@@ -244,7 +264,7 @@ impl Session {
         Ok(())
     }
 
-    fn wildcard(&mut self, of: TypeIndex, asked: &Asked, contents: &Contents, now: Instant) {
+    fn wildcard(&mut self, of: TypeIndex, asked: &Asked, contents: View<'_>, now: Instant) {
         if asked.wildcard_gained {
             let state = &mut self.types[of.slot()];
             // who holds nothing waits for a first answer, even for an empty one

@@ -19,7 +19,7 @@ fn a_part_is_not_taken_for_the_whole() {
     );
     assert!(store.get(&scope(), TypeUrl::CDS, "a").is_none());
     // not even where a stream waits already
-    let _stream = store.attach(&scope());
+    let _stream = store.attach(&scope(), None);
     assert_eq!(
         store.apply(&scope(), vec![Change::Put(cds("a", "1"))]),
         None
@@ -39,7 +39,7 @@ fn streams_hear_of_their_scope_only() {
     let other = Scope::new("other");
     store.replace(&scope(), vec![]);
     store.replace(&other, vec![]);
-    let (one, two) = (store.attach(&scope()), store.attach(&other));
+    let (one, two) = (store.attach(&scope(), None), store.attach(&other, None));
     store.apply(
         &scope(),
         vec![Change::Put(cds("a", "1")), Change::Put(cds("b", "1"))],
@@ -64,13 +64,13 @@ fn a_resource_may_be_shared_between_scopes() {
 #[test]
 fn interest_is_told_until_somebody_fills_the_scope() {
     let (store, mut feed) = Store::new(TypeTable::envoy());
-    let first = store.attach(&scope());
-    let _second = store.attach(&scope());
+    let first = store.attach(&scope(), None);
+    let _second = store.attach(&scope(), None);
     assert_eq!(feed.try_next(), Some(Event::Interest { scope: scope() }));
     assert_eq!(feed.try_next(), None, "one place a scope");
-    assert!(first.read(|contents| !contents.filled()));
+    assert!(first.read(0, |contents| !contents.filled()));
     store.replace(&scope(), vec![]);
-    let _third = store.attach(&scope());
+    let _third = store.attach(&scope(), None);
     assert_eq!(feed.try_next(), None);
 }
 
@@ -79,7 +79,7 @@ fn idleness_is_told_after_a_grace_period() {
     let (store, mut feed) = Store::new(TypeTable::envoy());
     store.replace(&scope(), vec![]);
     let grace = Duration::from_secs(30);
-    let stream = store.attach(&scope());
+    let stream = store.attach(&scope(), None);
     store.sweep(grace, Instant::now() + 2 * grace);
     assert_eq!(feed.try_next(), None, "it is used");
     assert!(!store.drop_scope(&scope()));
@@ -87,7 +87,7 @@ fn idleness_is_told_after_a_grace_period() {
     store.sweep(grace, Instant::now());
     assert_eq!(feed.try_next(), None);
     // back in time
-    let stream = store.attach(&scope());
+    let stream = store.attach(&scope(), None);
     store.sweep(grace, Instant::now() + 2 * grace);
     assert_eq!(feed.try_next(), None);
     drop(stream);
@@ -110,7 +110,7 @@ fn a_scope_that_was_filled_and_never_used_is_idle_too() {
 #[test]
 fn the_newest_word_on_a_scope_counts() {
     let (store, mut feed) = Store::new(TypeTable::envoy());
-    drop(store.attach(&scope()));
+    drop(store.attach(&scope(), None));
     store.sweep(Duration::ZERO, Instant::now() + Duration::from_secs(1));
     assert_eq!(feed.try_next(), Some(Event::Idle { scope: scope() }));
     assert_eq!(feed.try_next(), None);
@@ -126,12 +126,12 @@ fn many_threads_do_not_lock_each_other_out() {
                 for round in 0..500 {
                     let scope = Scope::new(format!("s{}", round % 3));
                     match (thread + round) % 4 {
-                        0 => drop(store.attach(&scope)),
+                        0 => drop(store.attach(&scope, None)),
                         1 => drop(store.replace(&scope, vec![cds("a", &round.to_string())])),
                         2 => drop(store.drop_scope(&scope)),
                         _ => {
-                            let stream = store.attach(&scope);
-                            stream.read(|contents| (stream.take(), contents.batch()));
+                            let stream = store.attach(&scope, None);
+                            stream.read(0, |contents| (stream.take(), contents.batch()));
                             store.apply(&scope, vec![Change::Put(cds("b", &round.to_string()))]);
                             store.sweep(Duration::ZERO, Instant::now());
                             store.scopes();

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -13,8 +15,8 @@ use rustls::sign::CertifiedKey;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tulle_xds::{
-    Authenticator, Caller, Change, Denied, Feed, Resource, Scope, Server, ServerSettings, Store,
-    TypeTable, TypeUrl,
+    Authenticator, Caller, Change, Denied, Feed, Resource, Role, Scope, Server, ServerSettings,
+    Store, TypeTable, TypeUrl,
 };
 
 pub struct Bed {
@@ -40,7 +42,17 @@ impl ResolvesServerCert for OneCertificate {
 }
 
 impl Authenticator for Tokens {
-    fn authenticate(&self, bearer: Option<&str>, _: SocketAddr) -> Result<Caller, Denied> {
+    fn authenticate<'a>(
+        &'a self,
+        bearer: Option<&'a str>,
+        _: SocketAddr,
+    ) -> BoxFuture<'a, Result<Caller, Denied>> {
+        std::future::ready(self.prove(bearer)).boxed()
+    }
+}
+
+impl Tokens {
+    fn prove(&self, bearer: Option<&str>) -> Result<Caller, Denied> {
         let token = bearer.ok_or_else(|| Denied("no token".into()))?;
         let (token, life) = self
             .0
@@ -50,8 +62,15 @@ impl Authenticator for Tokens {
         let expires = life.map(|life| Instant::now() + life);
         Ok(Caller {
             scope: Scope::new(scope),
+            own: name
+                .starts_with("pod")
+                .then(|| Scope::new(format!("own {name}"))),
             name: name.into(),
             expires,
+            role: match name.starts_with("peer") {
+                true => Role::Peer,
+                false => Role::Proxy,
+            },
         })
     }
 }

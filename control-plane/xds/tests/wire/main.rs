@@ -8,5 +8,7 @@ mod client;
 mod drain;
 mod http;
 mod limits;
+mod own;
+mod peer;
 mod serve;
 mod tls;

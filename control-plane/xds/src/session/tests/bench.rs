@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub(super) use crate::contents::{Change, Contents};
+pub(super) use crate::contents::{Change, Contents, View};
 pub(super) use crate::quarantine::Quarantine;
 pub(super) use crate::resource::Resource;
 pub(super) use crate::scope::Scope;
@@ -144,7 +144,7 @@ impl Bench {
         let dirty = self
             .contents
             .replace(resources.into_iter().map(Arc::new).collect(), self.batch);
-        self.session.note(dirty, &self.contents);
+        self.session.note(dirty, View::new(&self.contents, None, 0));
         self.tick()
     }
 
@@ -169,7 +169,7 @@ impl Bench {
     pub(super) fn apply(&mut self, changes: Vec<Change>) -> Vec<String> {
         self.batch += 1;
         let dirty = self.contents.apply(changes, self.batch);
-        self.session.note(dirty, &self.contents);
+        self.session.note(dirty, View::new(&self.contents, None, 0));
         self.tick()
     }
 
@@ -180,7 +180,9 @@ impl Bench {
     }
 
     pub(super) fn tick(&mut self) -> Vec<String> {
-        let output = self.session.tick(&self.contents, self.now);
+        let output = self
+            .session
+            .tick(View::new(&self.contents, None, 0), self.now);
         self.take(output)
     }
 
@@ -274,7 +276,9 @@ impl Bench {
             error: error.map(str::to_owned),
             ask,
         };
-        let output = self.session.request(request, &self.contents, self.now)?;
+        let output = self
+            .session
+            .request(request, View::new(&self.contents, None, 0), self.now)?;
         Ok(self.take(output))
     }
 

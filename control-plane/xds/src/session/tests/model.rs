@@ -408,7 +408,7 @@ impl Life {
         let output = self
             .bench
             .session
-            .tick(&self.bench.contents, self.bench.now);
+            .tick(View::new(&self.bench.contents, None, 0), self.bench.now);
         self.wrote(output)
     }
 
@@ -420,7 +420,7 @@ impl Life {
         let bench = &mut self.bench;
         let output = bench
             .session
-            .request(request, &bench.contents, bench.now)
+            .request(request, View::new(&bench.contents, None, 0), bench.now)
             .unwrap();
         self.wrote(output)?;
         Ok(true)
@@ -480,7 +480,9 @@ impl Life {
         let dirty = bench
             .contents
             .replace(resources.into_iter().map(Arc::new).collect(), batch);
-        bench.session.note(dirty, &bench.contents);
+        bench
+            .session
+            .note(dirty, View::new(&bench.contents, None, 0));
         self.tick()
     }
 

@@ -165,7 +165,9 @@ fn the_ghost_of_a_good_resource_is_removed_by_name() {
     bench.put(vec![res(CDS, "good", "1"), res(CDS, "bad", "1")]);
     let contents = &mut bench.contents;
     let dirty = contents.apply(vec![Change::Remove(CDS, "good".into())], 99);
-    bench.session.note(dirty, &bench.contents);
+    bench
+        .session
+        .note(dirty, View::new(&bench.contents, None, 0));
     assert_eq!(bench.nack(CDS, BAD), ["Cluster -good"]);
     assert_eq!(bench.ack(CDS), SILENCE);
     assert_eq!(bench.wait(secs(10)), SILENCE);
@@ -180,7 +182,9 @@ fn the_ghost_of_a_change_is_undone_by_name() {
         vec![Change::Put(std::sync::Arc::new(res(CDS, "a", "1")))],
         99,
     );
-    bench.session.note(dirty, &bench.contents);
+    bench
+        .session
+        .note(dirty, View::new(&bench.contents, None, 0));
     assert_eq!(bench.nack(CDS, BAD), ["Cluster a@1"]);
     assert_eq!(bench.ack(CDS), SILENCE);
 }

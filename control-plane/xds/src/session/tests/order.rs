@@ -138,7 +138,9 @@ fn the_order_is_that_of_the_table() {
             ask,
             ..Request::default()
         };
-        session.request(request, &contents, bench.now).unwrap();
+        session
+            .request(request, View::new(&contents, None, 0), bench.now)
+            .unwrap();
     }
     for nonce in ["1", "2"] {
         for url in [CDS, RDS] {
@@ -147,13 +149,15 @@ fn the_order_is_that_of_the_table() {
                 nonce: nonce.into(),
                 ..Request::default()
             };
-            session.request(request, &contents, bench.now).unwrap();
+            session
+                .request(request, View::new(&contents, None, 0), bench.now)
+                .unwrap();
         }
     }
     let put = |url| Change::Put(std::sync::Arc::new(res(url, "x", "1")));
     let dirty = contents.apply(vec![put(CDS), put(RDS)], 2);
-    session.note(dirty, &contents);
-    let output = session.tick(&contents, bench.now);
+    session.note(dirty, View::new(&contents, None, 0));
+    let output = session.tick(View::new(&contents, None, 0), bench.now);
     let order: Vec<&str> = output.responses.iter().map(|r| &*r.type_url).collect();
     assert_eq!(order, [RDS.as_str(), CDS.as_str()]);
 }

@@ -24,12 +24,18 @@ fn p1_a_second_node_ends_the_stream() {
             assert!(
                 bench
                     .session
-                    .request(request(node), &bench.contents, bench.now)
+                    .request(
+                        request(node),
+                        View::new(&bench.contents, None, 0),
+                        bench.now
+                    )
                     .is_ok()
             );
         }
         let other = request(Some(Node::new("other-id", "envoy", "1.40.0")));
-        let ended = bench.session.request(other, &bench.contents, bench.now);
+        let ended = bench
+            .session
+            .request(other, View::new(&bench.contents, None, 0), bench.now);
         assert_eq!(ended.unwrap_err(), Violation::NodeChanged);
         assert_eq!(bench.session.node().unwrap().id(), "test-id");
     }
