@@ -5,12 +5,14 @@
 
 #[path = "golden/cli.rs"]
 mod cli;
+#[path = "golden/inject.rs"]
+mod inject;
 
 use std::process::Command;
 
-use tulle_control_plane::offline;
 use tulle_tests::golden::cases;
 use tulle_tests::programs;
+use tulle_tests::static_envoy::{self, Authority};
 
 #[test]
 fn every_case_gives_what_is_checked_in() {
@@ -21,12 +23,12 @@ fn every_case_gives_what_is_checked_in() {
 #[test]
 fn every_supported_envoy_accepts_every_case() {
     let folder = tempfile::tempdir().expect("a folder");
+    let certificate = Authority::new().certificate("spiffe://cluster.local/ns/shop/sa/any");
     let mut files = Vec::new();
     for case in cases() {
         let mut loaded = case.load();
         for group in case.groups(&loaded) {
-            let bootstrap =
-                offline::static_bootstrap(&mut loaded.engine, &group).expect("a bootstrap");
+            let bootstrap = static_envoy::bootstrap(&mut loaded.engine, &group, &certificate, None);
             let name = format!("{} {group}", case.name).replace(['/', ' '], "-");
             let path = folder.path().join(name).with_extension("json");
             std::fs::write(&path, bootstrap.to_string()).expect("writable");

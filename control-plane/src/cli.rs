@@ -3,7 +3,10 @@
 mod bootstrap;
 mod capture;
 mod compile;
+mod crds;
+mod inject;
 mod print;
+mod proxy;
 mod serve;
 
 use std::path::PathBuf;
@@ -61,6 +64,9 @@ enum Command {
     Bootstrap(bootstrap::Args),
     Compile(compile::Args),
     Capture(capture::Args),
+    Inject(inject::Args),
+    Crds(crds::Args),
+    Proxy(proxy::Args),
     Demo(crate::demo::Args),
     /// Print the version
     Version {
@@ -105,6 +111,9 @@ pub fn run() -> ExitCode {
         Command::Bootstrap(args) => bootstrap::run(args),
         Command::Compile(args) => compile::run(args),
         Command::Capture(args) => capture::run(args),
+        Command::Inject(args) => inject::run(args),
+        Command::Crds(args) => crds::run(args),
+        Command::Proxy(args) => proxy::run(args),
         Command::Demo(args) => crate::demo::run(args),
         Command::ExecTied(args) => crate::demo::exec_tied(args),
         Command::Version { output } => version(output),

@@ -3,8 +3,11 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
+use tulle_injector::inject::InjectConfig;
+use tulle_model::policy::MtlsMode;
 use tulle_model::settings::Settings;
 
 /// `apiVersion` of the document.
@@ -46,8 +49,67 @@ pub struct MeshConfig {
     pub plain_dns: bool,
     /// Gateways' settings.
     pub gateways: Gateways,
+    /// Certificates of its own between proxies; only where it issues any, which is in Kubernetes.
+    pub mtls: Mtls,
+    /// Names that AWS gave and that statuses still carry.
+    pub aws: Aws,
+    /// What is put into pods.
+    pub injection: InjectConfig,
     /// Where the control plane listens.
     pub listen: Listen,
+}
+
+/// Mutual TLS between proxies.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct Mtls {
+    /// How far traffic is secured where neither namespace nor mesh says it.
+    pub mode: MtlsMode,
+    /// How long a proxy's certificate is valid, such as `24h`; a new one comes at about half of it.
+    #[serde(deserialize_with = "period")]
+    pub certificate_ttl: Duration,
+    /// How long a root that the control plane makes is valid.
+    #[serde(deserialize_with = "period")]
+    pub root_ttl: Duration,
+}
+
+impl Default for Mtls {
+    fn default() -> Self {
+        Self {
+            mode: MtlsMode::default(),
+            certificate_ttl: Duration::from_secs(24 * 3600),
+            root_ttl: Duration::from_secs(10 * 365 * 24 * 3600),
+        }
+    }
+}
+
+/// The parts of an ARN that nobody but AWS could know.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct Aws {
+    /// Region.
+    pub region: String,
+    /// Account, twelve digits.
+    pub account_id: String,
+}
+
+impl Default for Aws {
+    fn default() -> Self {
+        Self {
+            region: "us-west-2".to_owned(),
+            account_id: "000000000000".to_owned(),
+        }
+    }
+}
+
+/// A period such as `90s`, `24h` or `7d`.
+fn period<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let span: jiff::Span = text.parse().map_err(serde::de::Error::custom)?;
+    let period = span
+        .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
+        .map_err(serde::de::Error::custom)?;
+    Duration::try_from(period).map_err(serde::de::Error::custom)
 }
 
 /// Gateways' settings.
@@ -68,6 +130,8 @@ pub struct Listen {
     pub xds: u16,
     /// Metrics, health and `/debug`; 0 chooses a free port.
     pub admin: u16,
+    /// Admission webhooks over TLS, in Kubernetes.
+    pub webhook: u16,
 }
 
 impl Default for Listen {
@@ -76,6 +140,7 @@ impl Default for Listen {
             address: Ipv4Addr::UNSPECIFIED.into(),
             xds: 15012,
             admin: 15014,
+            webhook: 15017,
         }
     }
 }
@@ -89,6 +154,9 @@ impl Default for MeshConfig {
             implicit_retry: settings.implicit_retry,
             plain_dns: settings.plain_dns,
             gateways: Gateways::default(),
+            mtls: Mtls::default(),
+            aws: Aws::default(),
+            injection: InjectConfig::default(),
             listen: Listen::default(),
         }
     }
@@ -110,6 +178,21 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl MeshConfig {
+    /// The fields that are different and take effect only when the control plane starts again.
+    pub fn needs_restart(&self, newer: &Self) -> Vec<&'static str> {
+        let mut fields = Vec::new();
+        if self.trust_domain != newer.trust_domain {
+            fields.push("spec.trustDomain");
+        }
+        if self.cluster_domain != newer.cluster_domain {
+            fields.push("spec.clusterDomain");
+        }
+        if self.listen != newer.listen {
+            fields.push("spec.listen");
+        }
+        fields
+    }
+
     /// Reads the document at `path`, or takes the defaults.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
         let Some(path) = path else {
@@ -124,7 +207,11 @@ impl MeshConfig {
             })
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Reads the text of a document.
+    ///
+    /// # Errors
+    /// What is wrong with it, with its field.
+    pub fn parse(text: &str) -> Result<Self, String> {
         // First YAML, then the document, so that an error of the second kind can name its field.
         let value: serde_json::Value = serde_saphyr::from_str(text).map_err(|error| {
             let place = error.location().map_or_else(String::new, |place| {
@@ -154,22 +241,70 @@ impl MeshConfig {
             ));
         }
         let listen = &config.listen;
-        if listen.xds == listen.admin && listen.xds != 0 {
+        let ports = [
+            ("xds", listen.xds),
+            ("admin", listen.admin),
+            ("webhook", listen.webhook),
+        ];
+        for (at, (name, port)) in ports.iter().enumerate() {
+            if let Some((other, _)) = ports[..at]
+                .iter()
+                .find(|(_, other)| other == port && *port != 0)
+            {
+                return Err(format!(
+                    "spec.listen.{name}: {port} is spec.listen.{other} already; give each a port of its own"
+                ));
+            }
+        }
+        if config.aws.account_id.len() != 12
+            || !config.aws.account_id.bytes().all(|b| b.is_ascii_digit())
+        {
             return Err(format!(
-                "spec.listen.admin: {} is spec.listen.xds already; give each a port of its own",
-                listen.admin
+                "spec.aws.accountId: {:?} is no account: twelve digits",
+                config.aws.account_id
             ));
+        }
+        for (field, period, least) in [
+            (
+                "certificateTtl",
+                config.mtls.certificate_ttl,
+                Duration::from_secs(10),
+            ),
+            ("rootTtl", config.mtls.root_ttl, Duration::from_secs(60)),
+        ] {
+            if period < least {
+                return Err(format!(
+                    "spec.mtls.{field}: {}s is too short; give it {}s or more",
+                    period.as_secs(),
+                    least.as_secs()
+                ));
+            }
+        }
+        if config.mtls.certificate_ttl >= config.mtls.root_ttl {
+            return Err(
+                "spec.mtls.certificateTtl: it must be shorter than spec.mtls.rootTtl".to_owned(),
+            );
         }
         Ok(config)
     }
 
-    /// What linking and compiling need of it.
+    /// What linking and compiling need of it where no certificates are made for proxies: from files.
     pub fn settings(&self) -> Settings {
         Settings {
             implicit_retry: self.implicit_retry,
             plain_dns: self.plain_dns,
             trusted_hops: self.gateways.trusted_hops,
             cluster_domain: self.cluster_domain.clone(),
+            trust_domain: self.trust_domain.clone(),
+            mtls: None,
+        }
+    }
+
+    /// The same in Kubernetes, where every proxy has a certificate.
+    pub fn cluster_settings(&self) -> Settings {
+        Settings {
+            mtls: Some(self.mtls.mode),
+            ..self.settings()
         }
     }
 
@@ -222,7 +357,9 @@ mod tests {
                 implicit_retry: false,
                 plain_dns: true,
                 trusted_hops: 2,
-                cluster_domain: "corp.local".to_owned()
+                cluster_domain: "corp.local".to_owned(),
+                trust_domain: "example.org".to_owned(),
+                mtls: None,
             }
         );
     }

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use tulle_index::{Delta, Index};
 use tulle_model::endpoint::EndpointSetId;
-use tulle_model::fragment::Translated;
+use tulle_model::fragment::{Fragment, Translated};
 use tulle_model::settings::Settings;
-use tulle_model::{Capture, Finding, ObjectId, ProxyId, ProxyKind, Severity};
+use tulle_model::{Capture, Finding, Name, ObjectId, ProxyId, ProxyKind, Severity};
 use tulle_xds::{Change, Resource, Scope, TypeUrl};
 
 pub use group::Group;
@@ -65,6 +65,20 @@ impl Engine {
     /// Takes new, changed and vanished (`None`) objects as one change.
     pub fn apply(&mut self, batch: Vec<(ObjectId, Option<Arc<Translated>>)>) -> Outcome {
         let delta = self.index.apply(batch);
+        self.follow(&delta)
+    }
+
+    /// Exchanges the settings: what follows from them for the open groups.
+    pub fn set_settings(&mut self, settings: Settings) -> Outcome {
+        if settings == self.settings {
+            return Outcome::default();
+        }
+        self.settings = settings.clone();
+        let mut delta = self.index.set_settings(settings);
+        // Some are read where resources are compiled, so every group is looked at.
+        delta
+            .views
+            .extend(self.open.keys().map(|group| group.proxy.clone()));
         self.follow(&delta)
     }
 
@@ -227,6 +241,16 @@ impl Engine {
         findings.sort();
         findings.dedup();
         findings
+    }
+
+    /// The mesh that a member belongs to.
+    pub fn mesh_of(&self, fragment: &Fragment) -> Option<&Name> {
+        self.index.mesh_of(fragment)
+    }
+
+    /// The gateway that a route is attached to.
+    pub fn gateway_of(&self, route: &Name) -> Option<&Name> {
+        self.index.gateway_of(route)
     }
 
     /// Every proxy that an object declares.

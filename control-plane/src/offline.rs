@@ -33,8 +33,12 @@ pub fn load(paths: &[PathBuf], settings: Settings) -> anyhow::Result<Loaded> {
     let mut batch = Vec::new();
     for change in initial.changes {
         let (id, translated) = translate(&change);
-        if let Some(observed) = &change.object {
-            places.insert(id.clone(), observed.place.clone());
+        if let Some(place) = change
+            .object
+            .as_ref()
+            .and_then(|observed| observed.place.clone())
+        {
+            places.insert(id.clone(), place);
         }
         batch.push((id, translated));
     }

@@ -67,7 +67,9 @@ pub(crate) fn root_schema(kind: Kind) -> Option<JSONSchemaProps> {
         Kind::VirtualGateway => VirtualGateway::crd(),
         Kind::GatewayRoute => GatewayRoute::crd(),
         Kind::BackendGroup => BackendGroup::crd(),
-        Kind::Namespace | Kind::Service | Kind::EndpointSlice | Kind::Pod => return None,
+        Kind::Namespace | Kind::Service | Kind::EndpointSlice | Kind::Pod | Kind::Node => {
+            return None;
+        }
     };
     as_upstream(crd)
         .spec

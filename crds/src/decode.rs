@@ -169,6 +169,7 @@ fn typed(kind: Kind, value: Value) -> Result<Object, Violation> {
         Kind::Service => of::<core::Service>(value),
         Kind::EndpointSlice => of::<core::EndpointSlice>(value),
         Kind::Pod => of::<core::Pod>(value),
+        Kind::Node => of::<core::Node>(value),
         Kind::Mesh => of::<appmesh::Mesh>(value),
         Kind::VirtualNode => of::<appmesh::VirtualNode>(value),
         Kind::VirtualService => of::<appmesh::VirtualService>(value),

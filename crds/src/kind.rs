@@ -15,6 +15,8 @@ pub enum Kind {
     EndpointSlice,
     /// `v1` Pod.
     Pod,
+    /// `v1` Node.
+    Node,
     /// App Mesh Mesh.
     Mesh,
     /// App Mesh VirtualNode.
@@ -33,11 +35,12 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Namespace,
         Self::Service,
         Self::EndpointSlice,
         Self::Pod,
+        Self::Node,
         Self::Mesh,
         Self::VirtualNode,
         Self::VirtualService,
@@ -61,6 +64,7 @@ impl Kind {
             Self::Service => "Service",
             Self::EndpointSlice => "EndpointSlice",
             Self::Pod => "Pod",
+            Self::Node => "Node",
             Self::Mesh => "Mesh",
             Self::VirtualNode => "VirtualNode",
             Self::VirtualService => "VirtualService",
@@ -74,7 +78,7 @@ impl Kind {
     /// The API group; empty for Kubernetes' core group.
     pub const fn group(self) -> &'static str {
         match self {
-            Self::Namespace | Self::Service | Self::Pod => "",
+            Self::Namespace | Self::Service | Self::Pod | Self::Node => "",
             Self::EndpointSlice => "discovery.k8s.io",
             Self::Mesh
             | Self::VirtualNode
@@ -89,7 +93,7 @@ impl Kind {
     /// The version of the group that Tulle reads.
     pub const fn version(self) -> &'static str {
         match self {
-            Self::Namespace | Self::Service | Self::Pod | Self::EndpointSlice => "v1",
+            Self::Namespace | Self::Service | Self::Pod | Self::Node | Self::EndpointSlice => "v1",
             Self::Mesh
             | Self::VirtualNode
             | Self::VirtualService
@@ -103,7 +107,7 @@ impl Kind {
     /// The value of `apiVersion`.
     pub const fn api_version(self) -> &'static str {
         match self {
-            Self::Namespace | Self::Service | Self::Pod => "v1",
+            Self::Namespace | Self::Service | Self::Pod | Self::Node => "v1",
             Self::EndpointSlice => "discovery.k8s.io/v1",
             Self::Mesh
             | Self::VirtualNode
@@ -115,9 +119,35 @@ impl Kind {
         }
     }
 
+    /// The name of the kind's collection, as it stands in the paths of Kubernetes' API.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Namespace => "namespaces",
+            Self::Service => "services",
+            Self::EndpointSlice => "endpointslices",
+            Self::Pod => "pods",
+            Self::Node => "nodes",
+            Self::Mesh => "meshes",
+            Self::VirtualNode => "virtualnodes",
+            Self::VirtualService => "virtualservices",
+            Self::VirtualRouter => "virtualrouters",
+            Self::VirtualGateway => "virtualgateways",
+            Self::GatewayRoute => "gatewayroutes",
+            Self::BackendGroup => "backendgroups",
+        }
+    }
+
+    /// Whether the kind is defined by a CustomResourceDefinition, which a cluster may lack.
+    pub const fn is_custom(self) -> bool {
+        !matches!(
+            self,
+            Self::Namespace | Self::Service | Self::EndpointSlice | Self::Pod | Self::Node
+        )
+    }
+
     /// Whether objects of the kind live in a namespace.
     pub const fn is_namespaced(self) -> bool {
-        !matches!(self, Self::Namespace | Self::Mesh)
+        !matches!(self, Self::Namespace | Self::Node | Self::Mesh)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::appmesh::{
     BackendGroup, GatewayRoute, Mesh, VirtualGateway, VirtualNode, VirtualRouter, VirtualService,
 };
-use crate::core::{EndpointSlice, Namespace, ObjectMeta, Pod, Service};
+use crate::core::{EndpointSlice, Namespace, Node, ObjectMeta, Pod, Service};
 use crate::kind::Kind;
 
 /// Names one object. The order is that of kinds, then namespaces, then names.
@@ -60,6 +60,11 @@ macro_rules! objects {
             pub fn metadata(&self) -> &ObjectMeta {
                 match self { $( Self::$kind(object) => &object.metadata, )+ }
             }
+
+            /// The same, to be changed; a shared object is cloned first.
+            pub fn metadata_mut(&mut self) -> &mut ObjectMeta {
+                match self { $( Self::$kind(object) => &mut Arc::make_mut(object).metadata, )+ }
+            }
         }
 
         impl PartialEq for Object {
@@ -91,6 +96,7 @@ objects! {
     Service,
     EndpointSlice,
     Pod,
+    Node,
     Mesh,
     VirtualNode,
     VirtualService,

@@ -4,6 +4,8 @@
 //! while a secret inside the bootstrap would be read once. Nothing else in here changes while Envoy runs.
 
 mod envoy;
+pub(crate) mod local;
+mod shared;
 mod write;
 
 use std::fmt;
@@ -12,8 +14,11 @@ use std::path::PathBuf;
 
 use rustls_pki_types::DnsName;
 use tulle_proto::JsonError;
+use tulle_proto::core::Node;
 
 pub use envoy::{DOWNSTREAM_CONNECTIONS, XDS_CLUSTER};
+pub use local::{READINESS_PATH, READINESS_PORT, STATS_PATH, STATS_PORT};
+pub use shared::{ADMIN_PORT, SHARED_DIRECTORY, SharedFiles, SharedSpec, TOKEN_DIRECTORY, shared};
 pub use write::{WriteError, write};
 
 /// Name of the bootstrap, for `envoy --config-path`.
@@ -113,6 +118,18 @@ enum Server {
     Name(String),
 }
 
+impl Server {
+    fn of(control_plane: &str) -> Result<Self, BootstrapError> {
+        match control_plane.parse::<IpAddr>() {
+            Ok(_) => Ok(Self::Address),
+            Err(_) if DnsName::try_from(control_plane).is_ok() => {
+                Ok(Self::Name(control_plane.to_owned()))
+            }
+            Err(_) => Err(BootstrapError::ControlPlane(control_plane.to_owned())),
+        }
+    }
+}
+
 /// Makes the contents of all files; touches no disk.
 ///
 /// # Errors
@@ -143,13 +160,7 @@ pub fn files(spec: BootstrapSpec) -> Result<BootstrapFiles, BootstrapError> {
     if !spec.token.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(BootstrapError::Token);
     }
-    let server = match spec.control_plane.parse::<IpAddr>() {
-        Ok(_) => Server::Address,
-        Err(_) if DnsName::try_from(spec.control_plane.as_str()).is_ok() => {
-            Server::Name(spec.control_plane.clone())
-        }
-        Err(_) => return Err(BootstrapError::ControlPlane(spec.control_plane)),
-    };
+    let server = Server::of(&spec.control_plane)?;
     let path = |name: &str| {
         let path = spec.directory.join(name);
         path.into_os_string()
@@ -157,12 +168,22 @@ pub fn files(spec: BootstrapSpec) -> Result<BootstrapFiles, BootstrapError> {
             .map_err(|_| BootstrapError::Directory(spec.directory.clone()))
     };
 
-    let bootstrap = envoy::bootstrap(
-        &spec,
-        &server,
-        &path(TOKEN_SDS_FILE)?,
-        &path(ROOT_SDS_FILE)?,
-    );
+    let bootstrap = envoy::bootstrap(envoy::Parts {
+        node: Some(Node {
+            id: spec.node_id.clone(),
+            cluster: spec.node_cluster.clone(),
+            ..Default::default()
+        }),
+        admin: spec.admin,
+        control_plane: &spec.control_plane,
+        control_plane_port: spec.control_plane_port,
+        server: &server,
+        token_sds: &path(TOKEN_SDS_FILE)?,
+        root_sds: &path(ROOT_SDS_FILE)?,
+        watched: None,
+        listeners: Vec::new(),
+        clusters: Vec::new(),
+    });
     Ok(BootstrapFiles {
         bootstrap: envoy::render(&bootstrap)?,
         token_sds: envoy::render(&envoy::secret_file(&envoy::token_secret(&path(

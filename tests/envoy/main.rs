@@ -7,6 +7,8 @@ mod demo;
 mod faults;
 mod gateway;
 mod matching;
+mod mtls;
+mod probes;
 mod protocols;
 mod table;
 mod weights;

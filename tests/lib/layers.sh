@@ -8,7 +8,7 @@ total_failed=0
 running=
 
 # Seconds after which a layer is ended; a first build is part of the first layer that runs.
-declare -A LAYER_LIMIT=([unit]=2700 [golden]=1500 [property]=1500 [protocol]=1500 [envoy]=1800)
+declare -A LAYER_LIMIT=([unit]=2700 [golden]=1500 [property]=1500 [protocol]=1500 [envoy]=1800 [cluster]=5400)
 
 # The whole workspace is always selected, so that Cargo's feature unification, and with it the build, is one.
 cargo_test() {

@@ -1,6 +1,7 @@
 //! The golden cases: a folder each under `tests/golden/<dialect>/<case>/`.
 //!
-//! `in.yaml` holds the manifests; `capture`, if there, how traffic is captured (else `transparent`).
+//! `in.yaml` holds the manifests; `capture`, if there, how traffic is captured (else `transparent`); `mtls`,
+//! if there, that proxies have certificates, and the settings' mode.
 //! `findings.txt` and `<kind>-<namespace>-<name>.yaml` hold what came out when a person last looked.
 
 use std::collections::BTreeMap;
@@ -23,7 +24,11 @@ pub fn cases() -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
     let mut cases = Vec::new();
     for dialect in folders(&root) {
-        for folder in folders(&dialect) {
+        // Folders of other tests hold no `in.yaml`.
+        for folder in folders(&dialect)
+            .into_iter()
+            .filter(|folder| folder.join("in.yaml").exists())
+        {
             let name = folder
                 .strip_prefix(&root)
                 .expect("below the root")
@@ -53,8 +58,16 @@ fn folders(of: &Path) -> Vec<PathBuf> {
 impl Case {
     /// Reads and links the manifests.
     pub fn load(&self) -> Loaded {
-        offline::load(&[self.folder.join("in.yaml")], Settings::default())
+        offline::load(&[self.folder.join("in.yaml")], self.settings())
             .unwrap_or_else(|error| panic!("{}: {error:#}", self.name))
+    }
+
+    fn settings(&self) -> Settings {
+        let mtls = std::fs::read_to_string(self.folder.join("mtls")).ok();
+        Settings {
+            mtls: mtls.map(|text| text.trim().parse().expect("a mode of mTLS")),
+            ..Settings::default()
+        }
     }
 
     /// Every proxy of the case, captured as the case says.
@@ -144,7 +157,7 @@ impl Case {
                     .to_string_lossy()
                     .into_owned()
             })
-            .filter(|name| name != "in.yaml" && name != "capture")
+            .filter(|name| !["in.yaml", "capture", "mtls"].contains(&name.as_str()))
             .collect()
     }
 }

@@ -95,6 +95,11 @@ impl Drop for Network {
 }
 
 impl Host {
+    /// The file that stands for its network namespace.
+    pub fn namespace_file(&self) -> std::path::PathBuf {
+        std::path::Path::new("/run/netns").join(&self.namespace)
+    }
+
     /// A command that runs on this host.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("ip");

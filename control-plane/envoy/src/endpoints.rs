@@ -13,9 +13,10 @@ use tulle_proto::endpoint::lb_endpoint::HostIdentifier;
 use tulle_proto::endpoint::{ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints};
 
 use crate::plan::Compiled;
-use crate::{type_url, wire};
+use crate::{mtls, type_url, wire};
 
-/// The ClusterLoadAssignment `name` with this set of endpoints, grouped by zone. An empty set is an
+/// The ClusterLoadAssignment `name` with this set of endpoints, grouped by zone, those that take mutual
+/// TLS marked. An empty set is an
 /// assignment without endpoints, which makes Envoy answer 503 at once.
 pub fn endpoints(name: &str, set: &EndpointSet) -> Compiled {
     let mut zones: BTreeMap<Option<&Str>, Vec<LbEndpoint>> = BTreeMap::new();
@@ -23,7 +24,10 @@ pub fn endpoints(name: &str, set: &EndpointSet) -> Compiled {
         zones
             .entry(endpoint.zone.as_ref())
             .or_default()
-            .push(lb_endpoint(endpoint.ip, endpoint.port));
+            .push(LbEndpoint {
+                metadata: endpoint.mtls.then(mtls::endpoint),
+                ..lb_endpoint(endpoint.ip, endpoint.port)
+            });
     }
     let assignment = ClusterLoadAssignment {
         cluster_name: name.to_owned(),
@@ -85,6 +89,7 @@ mod tests {
             ip: ip.parse().unwrap(),
             port: 8080,
             zone: zone.map(Into::into),
+            mtls: false,
         }
     }
 

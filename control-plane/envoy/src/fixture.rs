@@ -7,15 +7,17 @@ use std::time::Duration;
 use tulle_model::Name;
 use tulle_model::endpoint::{Endpoint, EndpointSet, EndpointSetId};
 use tulle_model::linked::{
-    Destination, Discovery, Gateway, GatewayListener, GatewayRoute, HostRoutes, Inbound,
-    OutboundPort, OutboundService, OutboundTcp, ProxyView, Role, Route, Sidecar, ViewCluster,
-    WeightedDestination,
+    ClusterMtls, Destination, Discovery, Gateway, GatewayListener, GatewayRoute, HostRoutes,
+    Inbound, OutboundPort, OutboundService, OutboundTcp, ProxyView, Role, Route, Sidecar,
+    ViewCluster, WeightedDestination,
 };
 use tulle_model::matching::{
     HeaderMatch, HostMatch, HttpMatch, PathMatch, PathRewrite, QueryMatch, ValueMatch,
 };
-use tulle_model::policy::{EgressPolicy, IpPreference, Limits, Protocol, RetryOn, RetryPolicy};
-use tulle_model::{ObjectId, ProxyId};
+use tulle_model::policy::{
+    EgressPolicy, IpPreference, Limits, MtlsMode, Protocol, RetryOn, RetryPolicy,
+};
+use tulle_model::{ObjectId, ProxyId, spiffe_id};
 
 pub(crate) fn object(kind: &str, name: &str) -> ObjectId {
     ObjectId::new("appmesh.k8s.aws", kind, "shop", name)
@@ -196,6 +198,7 @@ fn cluster(to: Destination, discovery: Discovery) -> ViewCluster {
         suffix: None,
         discovery,
         ip: IpPreference::Unset,
+        mtls: None,
     }
 }
 
@@ -298,6 +301,7 @@ pub(crate) fn sidecar(egress: EgressPolicy) -> ProxyView {
         port,
         protocol,
         limits: limits(),
+        mtls: MtlsMode::Off,
     };
     ProxyView {
         role: Role::Sidecar(Sidecar {
@@ -384,12 +388,32 @@ pub(crate) fn gateway() -> ProxyView {
     }
 }
 
+/// The same view, with mutual TLS to its clusters with endpoints, and in this mode from others.
+pub(crate) fn secured(mut view: ProxyView, mode: MtlsMode) -> ProxyView {
+    for cluster in &mut view.clusters {
+        if let Discovery::Endpoints(_) = cluster.discovery {
+            cluster.mtls = Some(ClusterMtls {
+                identities: ["a", "b"]
+                    .map(|account| spiffe_id("td", "shop", account))
+                    .to_vec(),
+            });
+        }
+    }
+    if let Role::Sidecar(sidecar) = &mut view.role {
+        for inbound in &mut sidecar.inbound {
+            inbound.mtls = mode;
+        }
+    }
+    view
+}
+
 pub(crate) fn endpoint_set(address: &str, port: u16) -> EndpointSet {
     EndpointSet {
         endpoints: vec![Endpoint {
             ip: address.parse().unwrap(),
             port,
             zone: Some("a".into()),
+            mtls: false,
         }],
     }
 }

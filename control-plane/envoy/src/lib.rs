@@ -11,6 +11,7 @@
 
 pub mod compose;
 pub mod names;
+pub mod secrets;
 pub mod type_url;
 
 mod accepted;
@@ -18,6 +19,7 @@ mod cluster;
 mod endpoints;
 mod findings;
 mod listener;
+mod mtls;
 mod plan;
 mod route;
 mod static_bootstrap;

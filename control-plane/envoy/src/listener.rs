@@ -13,10 +13,13 @@ mod tcp_chains;
 
 use tulle_proto::listener::filter::ConfigType;
 use tulle_proto::listener::listener_filter::ConfigType as ListenerConfigType;
+use tulle_proto::listener::listener_filter_chain_match_predicate::Rule;
 use tulle_proto::listener::{
     Filter, FilterChain, FilterChainMatch, ListenerFilter, ListenerFilterChainMatchPredicate,
 };
 use tulle_proto::pb::envoy::extensions::filters::listener::original_dst::v3::OriginalDst;
+use tulle_proto::pb::envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
+use tulle_proto::pb::envoy::r#type::v3::Int32Range;
 
 use crate::wire;
 
@@ -63,6 +66,25 @@ fn destination_port(port: u16) -> FilterChainMatch {
     FilterChainMatch {
         destination_port: Some(wire::u32_value(port.into())),
         ..Default::default()
+    }
+}
+
+/// Reads the hello of TLS connections, but for those that `disabled` says.
+fn tls_inspector(disabled: Option<ListenerFilterChainMatchPredicate>) -> ListenerFilter {
+    listener_filter(
+        "envoy.filters.listener.tls_inspector",
+        &TlsInspector::default(),
+        disabled,
+    )
+}
+
+/// Connections whose original destination is this port.
+fn port_predicate(port: u16) -> ListenerFilterChainMatchPredicate {
+    ListenerFilterChainMatchPredicate {
+        rule: Some(Rule::DestinationPortRange(Int32Range {
+            start: port.into(),
+            end: i32::from(port) + 1,
+        })),
     }
 }
 

@@ -43,6 +43,12 @@ pub fn allow_all_cluster(mesh: &str) -> String {
     format!("cds_egress_{mesh}_mesh-allow-all")
 }
 
+/// The server name that a proxy says to a destination's proxy; it is for people who watch the wire.
+pub fn server_name(to: &Destination) -> String {
+    let name = &to.workload;
+    format!("outbound_.{}_._.{}.{}", to.port, name.name, name.namespace)
+}
+
 /// What comes in to a sidecar.
 pub fn ingress_listener(address: IpAddr, port: u16) -> String {
     format!("lds_ingress_{address}_{port}")

@@ -166,7 +166,7 @@ pub fn plan<'a>(view: &'a ProxyView, capture: Capture, settings: &Settings) -> P
             builder.add(route::egress(sidecar, capture, &names));
             builder.add(route::ingress(view, sidecar));
             builder.add(listener::egress(view, sidecar, capture, &names));
-            builder.add(listener::ingress(view, sidecar, capture));
+            builder.add(listener::ingress(view, sidecar, capture, settings));
         }
         Role::Gateway(gateway) => {
             builder.add(route::gateway(gateway, &names));

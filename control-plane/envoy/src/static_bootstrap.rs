@@ -1,5 +1,7 @@
 //! One bootstrap with a proxy's whole configuration inside, which Envoy can load without a control plane.
 
+mod secrets;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -18,6 +20,7 @@ use tulle_proto::listener::filter::ConfigType;
 use tulle_proto::protobuf::value::Kind;
 use tulle_proto::protobuf::{Struct, Value};
 use tulle_proto::route::RouteConfiguration;
+use tulle_proto::tls::Secret;
 use tulle_proto::{RE2_PROGRAM_SIZE, RE2_PROGRAM_SIZE_KEY};
 
 use crate::plan::Compiled;
@@ -25,27 +28,59 @@ use crate::{type_url, wire};
 
 /// Why resources do not make a bootstrap.
 #[derive(Debug)]
-pub struct StaticBootstrapError {
-    /// The resource that is not what it says it is.
-    pub resource: String,
-    /// What is wrong with it.
-    pub source: DecodeError,
+pub enum StaticBootstrapError {
+    /// A resource is not what it says it is.
+    Unreadable {
+        /// The resource.
+        resource: String,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+    /// A resource needs a secret, and it is not there.
+    NoSecret {
+        /// The resource.
+        resource: String,
+        /// The secret.
+        secret: String,
+    },
 }
 
 impl std::fmt::Display for StaticBootstrapError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} cannot be read back: {}", self.resource, self.source)
+        match self {
+            Self::Unreadable { resource, source } => {
+                write!(f, "{resource} cannot be read back: {source}")
+            }
+            Self::NoSecret { resource, secret } => {
+                write!(
+                    f,
+                    "{resource} needs secret {secret}, which is not among the resources"
+                )
+            }
+        }
     }
 }
 
 impl std::error::Error for StaticBootstrapError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
+        match self {
+            Self::Unreadable { source, .. } => Some(source),
+            Self::NoSecret { .. } => None,
+        }
     }
 }
 
-/// A bootstrap in which listeners hold their route configurations and clusters their endpoints. A name
-/// that none of `resources` has stays empty: no routes, no endpoints.
+impl StaticBootstrapError {
+    fn unreadable(resource: &str, source: DecodeError) -> Self {
+        Self::Unreadable {
+            resource: resource.to_owned(),
+            source,
+        }
+    }
+}
+
+/// A bootstrap in which listeners hold their route configurations, clusters their endpoints, and secrets
+/// are there. Routes and endpoints that none of `resources` has stay empty; a secret has to be there.
 pub fn static_bootstrap<'a>(
     resources: impl IntoIterator<Item = &'a Compiled>,
     admin: Option<SocketAddr>,
@@ -54,32 +89,35 @@ pub fn static_bootstrap<'a>(
     for resource in resources {
         parts
             .read(resource)
-            .map_err(|source| StaticBootstrapError {
-                resource: resource.name.to_string(),
-                source,
-            })?;
+            .map_err(|source| StaticBootstrapError::unreadable(&resource.name, source))?;
     }
     let Parts {
         mut clusters,
         mut listeners,
         routes,
         endpoints,
+        secrets,
     } = parts;
     for cluster in &mut clusters {
         inline_endpoints(cluster, &endpoints);
+        let sockets = &mut cluster.transport_socket_matches;
+        let sockets = sockets.iter_mut();
+        let sockets = sockets.filter_map(|matched| matched.transport_socket.as_mut());
+        secrets::inline(&cluster.name, sockets, &secrets)?;
     }
     for listener in &mut listeners {
         let inlined = inline_routes(listener, &routes);
-        inlined.map_err(|source| StaticBootstrapError {
-            resource: listener.name.clone(),
-            source,
-        })?;
+        inlined.map_err(|source| StaticBootstrapError::unreadable(&listener.name, source))?;
+        let chains = &mut listener.filter_chains;
+        let chains = chains.iter_mut().chain(&mut listener.default_filter_chain);
+        let sockets = chains.filter_map(|chain| chain.transport_socket.as_mut());
+        secrets::inline(&listener.name, sockets, &secrets)?;
     }
     Ok(Bootstrap {
         static_resources: Some(StaticResources {
             listeners,
             clusters,
-            ..Default::default()
+            secrets: secrets.into_values().collect(),
         }),
         layered_runtime: Some(runtime()),
         admin: admin.map(|address| Admin {
@@ -96,6 +134,7 @@ struct Parts {
     listeners: Vec<Listener>,
     routes: BTreeMap<String, RouteConfiguration>,
     endpoints: BTreeMap<String, ClusterLoadAssignment>,
+    secrets: BTreeMap<String, Secret>,
 }
 
 impl Parts {
@@ -112,6 +151,10 @@ impl Parts {
                 let endpoints = ClusterLoadAssignment::decode(bytes)?;
                 let name = endpoints.cluster_name.clone();
                 self.endpoints.insert(name, endpoints);
+            }
+            type_url::SECRET => {
+                let secret = Secret::decode(bytes)?;
+                self.secrets.insert(secret.name.clone(), secret);
             }
             _ => {}
         }

@@ -1,24 +1,44 @@
 //! Who is who: the certificate authority, the certificate of the xDS port, and the tokens by which proxies prove themselves.
 //!
-//! Duty: make, keep and check keys, certificates and tokens. In: a state directory (or none: then everything lives and dies with
-//! the process), a trust domain, claims. Out: a TLS configuration, signed tokens, verified claims, the root for others to trust.
-//! It must never hand a private key to a log, an error or a debug page, nor decide what a proxy that proved itself may see.
+//! Duty: make, keep and check keys, certificates and tokens. In: a trust domain; from files a state directory (or none: then
+//! everything lives and dies with the process) and claims; in a cluster a Secret, the cluster's published keys, and what proxies
+//! hold. Out: certificates for ports and workloads, what is to be trusted, tokens, verified claims.
+//! It must never hand a private key or a token to a log, an error or a debug page, nor decide what a proxy that proved itself may
+//! see; it knows no pods.
 
+mod api;
 pub mod authority;
+pub mod ca;
+pub mod cluster;
+mod hash;
+pub mod issuer;
+pub mod projected;
 pub mod secret;
 pub mod serving;
+pub mod snapshot;
 pub mod spiffe;
 pub mod state;
+pub mod svid;
+#[cfg(test)]
+mod testing;
 pub mod token;
+mod verify;
 
 use std::path::Path;
 use std::sync::Arc;
 
+pub use api::ApiError;
 pub use authority::{Authority, AuthorityError};
+pub use ca::{Evidence, RotationPolicy, TrustBundle};
+pub use cluster::{ClusterAuthority, Keeper, KeeperInputs};
+pub use issuer::{Generation, Issuer, Leaf, LeafRequest, Window};
+pub use projected::{ProjectedTokens, ProofError, Verified};
 pub use secret::Secret;
 pub use serving::{ServingCertificate, ServingNames};
-pub use spiffe::{SpiffeId, TrustDomain, TrustDomainError};
+pub use snapshot::{AuthoritySource, Snapshot};
+pub use spiffe::{SpiffeId, SpiffeIdError, TrustDomain, TrustDomainError};
 pub use state::{StateDirectory, StateError};
+pub use svid::{Svid, SvidPolicy, SvidVersion};
 pub use token::{ProxyClaims, TokenError, TokenIssuer};
 
 /// Everything that file mode needs, opened together.

@@ -1,6 +1,6 @@
-//! The certificate of the xDS port, always fresh. The TLS rules of that port are the server's own.
+//! The certificate of a port of the control plane, always fresh. The TLS rules of that port are the server's own.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -11,11 +11,18 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::authority::{Authority, AuthorityError, LeafRequest};
+use crate::issuer::{Generation, Issuer};
+use crate::snapshot::AuthoritySource;
 use crate::spiffe::SpiffeId;
 
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
+const NAMESPACE: &str = "tulle-system";
+const SERVICE_ACCOUNT: &str = "tulle";
 
-/// The names under which the xDS port is reached.
+/// After a certificate could not be made, the next handshake to try again comes no sooner.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// The names under which a port is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServingNames {
     /// DNS names.
@@ -24,21 +31,46 @@ pub struct ServingNames {
     pub addresses: Vec<IpAddr>,
 }
 
-/// Gives every handshake a certificate with at least a third of its life left.
+impl ServingNames {
+    /// The names of a Service in a cluster whose DNS domain is `cluster_domain`, and those of the machine itself; `pod_ip` for
+    /// other replicas, which call each other directly.
+    pub fn of_service(
+        name: &str,
+        namespace: &str,
+        cluster_domain: &str,
+        pod_ip: Option<IpAddr>,
+    ) -> Self {
+        let mut addresses = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        addresses.extend(pod_ip.filter(|ip| !ip.is_loopback()));
+        Self {
+            dns_names: vec![
+                format!("{name}.{namespace}.svc"),
+                format!("{name}.{namespace}.svc.{cluster_domain}"),
+                format!("{name}.{namespace}"),
+                "localhost".to_owned(),
+            ],
+            addresses,
+        }
+    }
+}
+
+/// Gives every handshake a certificate of the issuer that signs now, with at least a third of its life left.
 ///
-/// It is renewed by the handshake that finds it old (a signature, far below a millisecond), so there is no timer to miss while a
-/// machine sleeps.
+/// It is renewed by the handshake that finds it old or its issuer replaced (a signature, far below a millisecond), so there is no
+/// timer to miss while a machine sleeps. Where no new one can be had the old one is given: clients tell better than we what
+/// they still believe.
 #[derive(Debug)]
 pub struct ServingCertificate {
-    authority: Arc<Authority>,
+    authority: Arc<dyn AuthoritySource>,
     request: LeafRequest,
     current: ArcSwap<Current>,
-    renewing: Mutex<()>,
+    renewing: Mutex<Option<SystemTime>>,
 }
 
 #[derive(Debug)]
 struct Current {
     key: Arc<CertifiedKey>,
+    issuer: Generation,
     renew_at: SystemTime,
 }
 
@@ -49,7 +81,7 @@ pub enum ServingError {
     #[error(transparent)]
     Authority(#[from] AuthorityError),
     /// The TLS library does not take it.
-    #[error("TLS of the xDS port: {0}")]
+    #[error("TLS of the control plane: {0}")]
     Tls(#[from] rustls::Error),
 }
 
@@ -57,28 +89,49 @@ impl ServingCertificate {
     /// Makes the first certificate, with the identity `spiffe://<trust domain>/ns/tulle-system/sa/tulle` and the given names.
     ///
     /// # Errors
-    /// A name that cannot stand in a certificate.
-    pub fn new(authority: Arc<Authority>, names: ServingNames) -> Result<Arc<Self>, ServingError> {
-        Self::with_lifetime(authority, names, LIFETIME)
+    /// A name that cannot stand in a certificate, or no authority yet.
+    pub fn new(
+        authority: Arc<dyn AuthoritySource>,
+        names: ServingNames,
+    ) -> Result<Arc<Self>, ServingError> {
+        Self::with_identity(authority, NAMESPACE, SERVICE_ACCOUNT, names)
+    }
+
+    /// Makes the first certificate, with the identity of the given service account and the given names.
+    ///
+    /// # Errors
+    /// A name that cannot stand in a certificate, or no authority yet.
+    pub fn with_identity(
+        authority: Arc<dyn AuthoritySource>,
+        namespace: &str,
+        service_account: &str,
+        names: ServingNames,
+    ) -> Result<Arc<Self>, ServingError> {
+        Self::with_lifetime(authority, namespace, service_account, names, LIFETIME)
     }
 
     fn with_lifetime(
-        authority: Arc<Authority>,
+        authority: Arc<dyn AuthoritySource>,
+        namespace: &str,
+        service_account: &str,
         names: ServingNames,
         lifetime: Duration,
     ) -> Result<Arc<Self>, ServingError> {
+        let issuer = issuer(&*authority)?;
         let request = LeafRequest {
-            id: server_id(&authority),
+            id: issuer
+                .trust_domain()
+                .service_account(namespace, service_account),
             dns_names: names.dns_names,
             addresses: names.addresses,
             lifetime,
         };
-        let first = make(&authority, &request)?;
+        let first = make(&issuer, &request)?;
         Ok(Arc::new(Self {
             authority,
             request,
             current: ArcSwap::from_pointee(first),
-            renewing: Mutex::new(()),
+            renewing: Mutex::new(None),
         }))
     }
 
@@ -89,21 +142,32 @@ impl ServingCertificate {
 
     fn fresh(&self, now: SystemTime) -> Arc<CertifiedKey> {
         let current = self.current.load_full();
-        if now < current.renew_at {
+        // Where there was an authority there is one for good.
+        let Ok(issuer) = issuer(&*self.authority) else {
+            return Arc::clone(&current.key);
+        };
+        if now < current.renew_at && current.issuer == *issuer.generation() {
             return Arc::clone(&current.key);
         }
         // One renews, the others of this moment take what is there.
-        let Some(_renewing) = self.renewing.try_lock() else {
+        let Some(mut failed) = self.renewing.try_lock() else {
             return Arc::clone(&current.key);
         };
-        match make(&self.authority, &self.request) {
+        // A clock that went back counts as time passed.
+        let lately = |at: SystemTime| now.duration_since(at).is_ok_and(|passed| passed < RETRY);
+        if failed.is_some_and(lately) {
+            return Arc::clone(&current.key);
+        }
+        match make(&issuer, &self.request) {
             Ok(next) => {
+                *failed = None;
                 let key = Arc::clone(&next.key);
                 self.current.store(Arc::new(next));
                 key
             }
             Err(error) => {
-                tracing::error!(%error, "the certificate of the xDS port cannot be renewed");
+                *failed = Some(now);
+                tracing::error!(%error, "the certificate of the control plane cannot be renewed");
                 Arc::clone(&current.key)
             }
         }
@@ -120,16 +184,26 @@ impl ResolvesServerCert for ServingCertificate {
 pub fn server_id(authority: &Authority) -> SpiffeId {
     authority
         .trust_domain()
-        .service_account("tulle-system", "tulle")
+        .service_account(NAMESPACE, SERVICE_ACCOUNT)
 }
 
-fn make(authority: &Authority, request: &LeafRequest) -> Result<Current, ServingError> {
-    let leaf = authority.issue(request)?;
+fn issuer(authority: &dyn AuthoritySource) -> Result<Arc<Issuer>, AuthorityError> {
+    let snapshot = authority.snapshot().ok_or(AuthorityError::Missing)?;
+    Ok(Arc::clone(snapshot.issuer()))
+}
+
+fn make(issuer: &Issuer, request: &LeafRequest) -> Result<Current, ServingError> {
+    let now = SystemTime::now();
+    let leaf = issuer.issue(request)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf.key.expose().as_slice()));
     let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key)?;
+    let chain = std::iter::once(leaf.certificate).chain(issuer.intermediates().iter().cloned());
+    // An issuer near its end gives a shorter life than was asked for.
+    let life = leaf.not_after.duration_since(now).unwrap_or_default();
     Ok(Current {
-        key: Arc::new(CertifiedKey::new(vec![leaf.certificate], key)),
-        renew_at: leaf.not_after - request.lifetime / 3,
+        key: Arc::new(CertifiedKey::new(chain.collect(), key)),
+        issuer: issuer.generation().clone(),
+        renew_at: leaf.not_after - life / 3,
     })
 }
 

@@ -63,10 +63,50 @@ impl FromStr for TrustDomain {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SpiffeId(String);
 
+/// The text is no SPIFFE identity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no SPIFFE identity, such as spiffe://cluster.local/ns/shop/sa/front")]
+pub struct SpiffeIdError(String);
+
 impl SpiffeId {
+    /// The longest that SPIFFE allows.
+    const MAX_LENGTH: usize = 2048;
+
     /// The whole URI.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it names a workload of this domain.
+    pub fn is_in(&self, trust_domain: &TrustDomain) -> bool {
+        self.0
+            .strip_prefix("spiffe://")
+            .and_then(|rest| rest.strip_prefix(trust_domain.as_str()))
+            .is_some_and(|path| path.starts_with('/'))
+    }
+}
+
+impl FromStr for SpiffeId {
+    type Err = SpiffeIdError;
+
+    /// Reads an identity, by the rules of the SPIFFE ID specification (2.1 to 2.3).
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = || SpiffeIdError(text.chars().take(256).collect());
+        let rest = text.strip_prefix("spiffe://").ok_or_else(error)?;
+        let (domain, path) = match rest.split_once('/') {
+            Some((domain, path)) => (domain, Some(path)),
+            None => (rest, None),
+        };
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
+        let segment = |s: &str| !matches!(s, "" | "." | "..") && s.bytes().all(fits);
+        if text.len() <= Self::MAX_LENGTH
+            && domain.parse::<TrustDomain>().is_ok()
+            && path.is_none_or(|path| path.split('/').all(segment))
+        {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(error())
+        }
     }
 }
 
@@ -95,5 +135,46 @@ mod tests {
             domain.service_account("tulle-system", "tulle").as_str(),
             "spiffe://cluster.local/ns/tulle-system/sa/tulle"
         );
+    }
+
+    #[test]
+    fn identities_follow_spiffe() {
+        let domain = TrustDomain::default();
+        for good in [
+            "spiffe://cluster.local/ns/shop/sa/front",
+            "spiffe://cluster.local/A_b-c.d",
+        ] {
+            let id: SpiffeId = good.parse().unwrap();
+            assert_eq!(id.as_str(), good);
+            assert!(id.is_in(&domain));
+        }
+        assert!("spiffe://cluster.local".parse::<SpiffeId>().is_ok());
+        for foreign in [
+            "spiffe://cluster.local",
+            "spiffe://cluster.local.evil/ns/a/sa/b",
+            "spiffe://cluster.loca/ns/a/sa/b",
+        ] {
+            assert!(!foreign.parse::<SpiffeId>().unwrap().is_in(&domain));
+        }
+        let long = format!("spiffe://a/{}", "x".repeat(2048));
+        for bad in [
+            "",
+            "https://cluster.local/ns/a/sa/b",
+            "spiffe:///ns/a/sa/b",
+            "spiffe://Cluster.local/ns",
+            "spiffe://a:8080/ns",
+            "spiffe://u@a/ns",
+            "spiffe://a/",
+            "spiffe://a/ns/",
+            "spiffe://a//ns",
+            "spiffe://a/./ns",
+            "spiffe://a/../ns",
+            "spiffe://a/n%20s",
+            "spiffe://a/ns?x=y",
+            "spiffe://a/ns#x",
+            long.as_str(),
+        ] {
+            assert!(bad.parse::<SpiffeId>().is_err(), "{bad}");
+        }
     }
 }

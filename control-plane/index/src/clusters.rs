@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tulle_model::Str;
 use tulle_model::hash::version_of;
-use tulle_model::linked::{Discovery, Route, ViewCluster};
-use tulle_model::policy::ClientPolicy;
+use tulle_model::linked::{ClusterMtls, Discovery, Route, ViewCluster};
+use tulle_model::policy::{ClientPolicy, MtlsMode};
+use tulle_model::{ObjectId, Str};
 
+use crate::mtls;
 use crate::reader::Reader;
 use crate::value::Source;
 
@@ -42,10 +43,13 @@ impl Clusters {
 
     /// The clusters, sorted by destination and policy. A destination under several policies keeps its
     /// plain name for the client's default; the others get a suffix from what the policy says, so that
-    /// it stays the same whatever else the view holds.
+    /// it stays the same whatever else the view holds. `mode` is the client's
+    /// own.
     pub(crate) fn finish(
         mut self,
+        client: &ObjectId,
         default: Option<&ClientPolicy>,
+        mode: MtlsMode,
         reader: &mut Reader<'_>,
     ) -> Vec<ViewCluster> {
         self.sources
@@ -66,11 +70,33 @@ impl Clusters {
                     origin: source.origin.clone(),
                     discovery: source.discovery.clone(),
                     ip: source.ip,
+                    mtls: mtls(client, source, policy.as_ref(), mode, reader),
                 });
             }
         }
         clusters
     }
+}
+
+/// What is secured of itself: neither by the user's own words, nor by a client or a server without
+/// certificates.
+fn mtls(
+    client: &ObjectId,
+    source: &Source,
+    policy: Option<&ClientPolicy>,
+    mode: MtlsMode,
+    reader: &mut Reader<'_>,
+) -> Option<ClusterMtls> {
+    let said = policy.is_some_and(|policy| policy.covers(source.to.port));
+    if source.strict {
+        mtls::check_call(client, source, said, mode, reader);
+    }
+    if said || mode == MtlsMode::Off || source.identities.is_empty() {
+        return None;
+    }
+    Some(ClusterMtls {
+        identities: source.identities.to_vec(),
+    })
 }
 
 fn suffix(policy: Option<&ClientPolicy>) -> Str {

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use tulle_model::endpoint::EndpointSetId;
 use tulle_model::fragment::{self, KubeService};
 use tulle_model::linked::{Destination, Discovery};
-use tulle_model::policy::IpPreference;
+use tulle_model::policy::{IpPreference, MtlsMode};
 use tulle_model::{Name, Str};
 
-use crate::alias;
 use crate::facts::table::Held;
-use crate::key::Kind;
+use crate::key::{Kind, Member};
 use crate::reader::Reader;
 use crate::value::Source;
+use crate::{alias, mtls};
 
 /// How the addresses of a workload's listener are found; `None` if nobody can call it there.
 pub(crate) fn source(workload: &Name, port: u16, reader: &mut Reader<'_>) -> Option<Arc<Source>> {
@@ -40,6 +40,14 @@ pub(crate) fn source(workload: &Name, port: u16, reader: &mut Reader<'_>) -> Opt
             ip,
         }),
     };
+    let mode = match listener.tls {
+        true => MtlsMode::Off,
+        false => mtls::mode_of(&Member::new(Kind::Workload, workload), reader),
+    };
+    let identities = match &discovery {
+        Discovery::Endpoints(set) if mode != MtlsMode::Off => reader.identities(workload, set),
+        _ => Arc::default(),
+    };
     Some(Arc::new(Source {
         to: Destination {
             workload: workload.clone(),
@@ -50,6 +58,8 @@ pub(crate) fn source(workload: &Name, port: u16, reader: &mut Reader<'_>) -> Opt
         origin: server.object.clone(),
         discovery,
         ip,
+        identities,
+        strict: mode == MtlsMode::Strict,
     }))
 }
 

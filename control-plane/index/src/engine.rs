@@ -4,6 +4,7 @@
 //! of their stages; a node that comes out equal keeps its old value and stops the wave. Nodes that
 //! nobody needs any more are dropped at the end of the batch.
 
+mod selected;
 mod slot;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,6 +18,7 @@ use tulle_model::selector::Selector;
 use tulle_model::settings::Settings;
 use tulle_model::{Finding, ProxyId, Str};
 
+use self::selected::Selectors;
 use self::slot::{Key, Memo, Slot, SlotId};
 use crate::facts::Facts;
 use crate::facts::change::Effects;
@@ -41,7 +43,7 @@ pub(crate) struct Engine {
     free: Vec<SlotId>,
     ids: HashMap<Key, SlotId>,
     /// The slots of `Fact::Pods`, to be asked about each pod that changed.
-    pod_selectors: BTreeMap<Str, BTreeMap<Selector, SlotId>>,
+    pod_selectors: Selectors,
     /// Nodes to be computed, by stage.
     dirty: BTreeSet<(u8, SlotId)>,
     /// Slots that may have lost their last dependent.
@@ -71,7 +73,10 @@ impl Engine {
             self.touch_fact(fact);
         }
         for change in &effects.pods {
-            self.touch_pods(change.before.first(), change.after.first());
+            let (before, after) = (change.before.first(), change.after.first());
+            for id in self.pod_selectors.follow(before, after) {
+                self.touch_dependents(id);
+            }
         }
         for (node, wanted) in effects.roots {
             self.set_root(node, wanted);
@@ -81,27 +86,6 @@ impl Engine {
     /// Makes everything dirty that looked this up.
     pub(crate) fn touch_fact(&mut self, fact: Fact) {
         if let Some(&id) = self.ids.get(&Key::Fact(fact)) {
-            self.touch_dependents(id);
-        }
-    }
-
-    fn touch_pods(&mut self, before: Option<&Held<Pod>>, after: Option<&Held<Pod>>) {
-        let Some(pod) = after.or(before) else { return };
-        let Some(selectors) = self.pod_selectors.get(&pod.namespace) else {
-            return;
-        };
-        let selected = |selector: &Selector| {
-            [before, after]
-                .into_iter()
-                .flatten()
-                .any(|pod| selector.matches(&pod.labels))
-        };
-        let ids: Vec<SlotId> = selectors
-            .iter()
-            .filter(|(selector, _)| selected(selector))
-            .map(|(_, id)| *id)
-            .collect();
-        for id in ids {
             self.touch_dependents(id);
         }
     }
@@ -211,6 +195,13 @@ impl Engine {
         stats
     }
 
+    /// The pods of a namespace that a selector fits, sorted by name; `Fact::Pods` of it must be known.
+    pub(crate) fn selected_pods(&self, namespace: &Str, selector: &Selector) -> Vec<Held<Pod>> {
+        let names = self.pod_selectors.pods(namespace, selector);
+        let pods = names.map(|name| (namespace.clone(), name.clone()));
+        pods.filter_map(|key| self.facts.pods.get(&key)).collect()
+    }
+
     pub(crate) fn fact_slot(&mut self, fact: Fact) -> SlotId {
         self.intern(Key::Fact(fact))
     }
@@ -254,8 +245,7 @@ impl Engine {
             }
         };
         if let Key::Fact(Fact::Pods(namespace, selector)) = &key {
-            let selectors = self.pod_selectors.entry(namespace.clone()).or_default();
-            selectors.insert(selector.clone(), id);
+            self.pod_selectors.add(namespace, selector, id, &self.facts);
         }
         self.ids.insert(key, id);
         id
@@ -353,12 +343,7 @@ impl Engine {
             self.ids.remove(&slot.key);
             match &slot.key {
                 Key::Fact(Fact::Pods(namespace, selector)) => {
-                    if let Some(selectors) = self.pod_selectors.get_mut(namespace) {
-                        selectors.remove(selector);
-                        if selectors.is_empty() {
-                            self.pod_selectors.remove(namespace);
-                        }
-                    }
+                    self.pod_selectors.remove(namespace, selector);
                 }
                 Key::Fact(_) => {}
                 Key::Node(node) => {

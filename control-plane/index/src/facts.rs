@@ -2,6 +2,7 @@
 
 pub(crate) mod change;
 pub(crate) mod part;
+mod pods;
 pub(crate) mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,11 +10,12 @@ use std::sync::Arc;
 
 use tulle_model::fragment::{
     BackendGroup, EndpointSlice, Fragment, Gateway, GatewayRoute, KubeService, Mesh, Namespace,
-    Pod, Router, Service, Translated, Workload,
+    Node, Pod, Router, Service, Translated, Workload,
 };
 use tulle_model::{Name, ObjectId, ProxyId, Str};
 
 use self::part::{Header, MemberPart};
+use self::pods::PodPlaces;
 use self::table::{Entry, Table};
 use crate::key::{Fact, Kind, Member};
 
@@ -32,6 +34,8 @@ pub(crate) struct Facts {
     pub(crate) kube_services: Table<KubeService>,
     pub(crate) slices: Table<EndpointSlice>,
     pub(crate) pods: Table<Pod>,
+    pub(crate) nodes: Table<Node>,
+    pod_places: PodPlaces,
     /// Whom a proxy name may mean; several only if realms share a name, then the first counts.
     pub(crate) proxies: BTreeMap<ProxyId, BTreeSet<Name>>,
 }
@@ -89,6 +93,7 @@ impl Facts {
                 Fragment::KubeService(part) => self.kube_services.edit(part, entry, at, add),
                 Fragment::EndpointSlice(part) => self.slices.edit(part, entry, at, add),
                 Fragment::Pod(part) => self.pods.edit(part, entry, at, add),
+                Fragment::Node(part) => self.nodes.edit(part, entry, at, add),
             }
         }
     }
@@ -114,7 +119,7 @@ impl Facts {
     pub(crate) fn objects_of(&self, fact: &Fact) -> Vec<&ObjectId> {
         match fact {
             Fact::Mesh(name) => self.meshes.objects(name),
-            Fact::Namespace(name) => self.namespaces.objects(name),
+            Fact::Namespace(name) | Fact::NamespaceMtls(name) => self.namespaces.objects(name),
             Fact::Header(member) | Fact::Member(member) => {
                 let name = &member.name;
                 match member.kind {
@@ -143,11 +148,16 @@ impl Facts {
             | Fact::GatewaySelectors
             | Fact::Proxy(_)
             | Fact::Pods(..)
+            | Fact::PodsAt(_)
+            | Fact::PodsOf(_)
+            | Fact::Zone(_)
             | Fact::Claims(..)
             | Fact::Attached(_)
             | Fact::ImplicitRetry
             | Fact::PlainDns
-            | Fact::ClusterDomain => vec![],
+            | Fact::ClusterDomain
+            | Fact::TrustDomain
+            | Fact::Mtls => vec![],
         }
     }
 

@@ -45,6 +45,8 @@ impl Index {
                 old.cluster_domain != new.cluster_domain,
                 Fact::ClusterDomain,
             ),
+            (old.trust_domain != new.trust_domain, Fact::TrustDomain),
+            (old.mtls != new.mtls, Fact::Mtls),
         ];
         for (_, fact) in changed.into_iter().filter(|(changed, _)| *changed) {
             self.engine.touch_fact(fact);
@@ -125,6 +127,11 @@ impl Index {
             .into_iter()
             .flat_map(|object| self.findings_of(object));
         findings.collect()
+    }
+
+    /// What was computed for a node, if anything asked for it.
+    pub(crate) fn value(&self, node: Node) -> Option<&crate::value::Value> {
+        self.engine.value(node)
     }
 
     /// Counts what is held and what was computed.

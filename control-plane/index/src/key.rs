@@ -1,5 +1,7 @@
 //! What can be depended on: facts (lookups in the input) and nodes (values computed from them).
 
+use std::net::IpAddr;
+
 use tulle_model::endpoint::EndpointSetId;
 use tulle_model::selector::Selector;
 use tulle_model::{Name, ProxyId, Str};
@@ -64,6 +66,8 @@ pub(crate) enum Fact {
     MeshSelectors,
     /// A namespace's labels.
     Namespace(Str),
+    /// What a namespace says of mTLS.
+    NamespaceMtls(Str),
     /// A member's place: object, mesh, name inside the mesh, rivals for its own name.
     Header(Member),
     /// All that a member says.
@@ -80,6 +84,12 @@ pub(crate) enum Fact {
     Slices(Str, Str),
     /// The pods of a namespace that a selector fits.
     Pods(Str, Selector),
+    /// The pods that have an address, as far as identity is concerned.
+    PodsAt(IpAddr),
+    /// The pods into which a proxy was put, as far as identity is concerned.
+    PodsOf(ProxyId),
+    /// A machine's zone.
+    Zone(Str),
     /// The members of a mesh (by its name) that claim a name inside it.
     Claims(Kind, Name, Str),
     /// The routes of a gateway.
@@ -90,6 +100,10 @@ pub(crate) enum Fact {
     PlainDns,
     /// `Settings::cluster_domain`.
     ClusterDomain,
+    /// `Settings::trust_domain`.
+    TrustDomain,
+    /// `Settings::mtls`.
+    Mtls,
 }
 
 /// One computed value. Stages rise in the order of this list, and a node reads only nodes of lower
@@ -104,8 +118,14 @@ pub(crate) enum Node {
     Standing(Member),
     /// The gateway that a gateway route belongs to.
     GatewayOf(Name),
+    /// How far the traffic of a workload or gateway is secured.
+    Mode(Member),
     /// What clients need to know of a workload.
     Server(Name),
+    /// The ports on which a workload's proxies take mutual TLS.
+    MtlsPorts(ProxyId),
+    /// Who may answer behind a set of endpoints.
+    Identities { workload: Name, set: EndpointSetId },
     /// How the addresses of a workload's listener are found.
     Source { workload: Name, port: u16 },
     /// A router's ports with their routes.
@@ -138,18 +158,21 @@ impl Node {
             Self::Membership(_) => 1,
             Self::Standing(_) => 2,
             Self::GatewayOf(_) => 3,
-            Self::Server(_) => 4,
-            Self::Source { .. } => 5,
-            Self::RouterPorts(_) => 6,
-            Self::ServicePorts(_) => 7,
-            Self::HostRoutes { .. } => 8,
-            Self::HostAddresses(_) => 9,
-            Self::Reach(_) => 10,
-            Self::Group(_) => 11,
-            Self::Everything { .. } => 12,
-            Self::GatewayRoute { .. } => 13,
-            Self::View(_) => 14,
-            Self::Endpoints(_) => 15,
+            Self::Mode(_) => 4,
+            Self::Server(_) => 5,
+            Self::MtlsPorts(_) => 6,
+            Self::Identities { .. } => 7,
+            Self::Source { .. } => 8,
+            Self::RouterPorts(_) => 9,
+            Self::ServicePorts(_) => 10,
+            Self::HostRoutes { .. } => 11,
+            Self::HostAddresses(_) => 12,
+            Self::Reach(_) => 13,
+            Self::Group(_) => 14,
+            Self::Everything { .. } => 15,
+            Self::GatewayRoute { .. } => 16,
+            Self::View(_) => 17,
+            Self::Endpoints(_) => 18,
         }
     }
 
@@ -160,7 +183,10 @@ impl Node {
             Self::Membership(_) => "membership",
             Self::Standing(_) => "standing",
             Self::GatewayOf(_) => "gateway-of",
+            Self::Mode(_) => "mode",
             Self::Server(_) => "server",
+            Self::MtlsPorts(_) => "mtls-ports",
+            Self::Identities { .. } => "identities",
             Self::Source { .. } => "source",
             Self::RouterPorts(_) => "router-ports",
             Self::ServicePorts(_) => "service-ports",

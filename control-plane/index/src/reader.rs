@@ -1,7 +1,7 @@
 //! The only way from a computation to the input and to other nodes: whatever it reads, found or not,
 //! is registered as a dependency in the same step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,8 +11,9 @@ use tulle_model::fragment::{
     Workload,
 };
 use tulle_model::linked;
+use tulle_model::policy::MtlsMode;
 use tulle_model::selector::{Labels, Selector};
-use tulle_model::{Finding, Name, ProxyId, Str};
+use tulle_model::{Finding, Name, ObjectId, ProxyId, Str};
 
 use crate::engine::Engine;
 use crate::facts::change::member_kind;
@@ -81,6 +82,17 @@ impl Reader<'_> {
         self.engine.settings.cluster_domain.clone()
     }
 
+    pub(crate) fn trust_domain(&mut self) -> String {
+        self.note(Fact::TrustDomain);
+        self.engine.settings.trust_domain.clone()
+    }
+
+    /// How far traffic is secured where nobody says it; `None`: nothing can be secured.
+    pub(crate) fn mtls(&mut self) -> Option<MtlsMode> {
+        self.note(Fact::Mtls);
+        self.engine.settings.mtls
+    }
+
     pub(crate) fn mesh_known(&mut self, name: &Name) -> bool {
         self.note(Fact::MeshKnown(name.clone()));
         self.engine.facts.meshes.get(name).is_some()
@@ -111,6 +123,13 @@ impl Reader<'_> {
             .entry(NAMESPACE_NAME.into())
             .or_insert_with(|| namespace.clone());
         labels
+    }
+
+    /// What a namespace says of mTLS, and the object that says it.
+    pub(crate) fn namespace_mtls(&mut self, namespace: &Str) -> Option<(MtlsMode, ObjectId)> {
+        self.note(Fact::NamespaceMtls(namespace.clone()));
+        let namespace = self.engine.facts.namespaces.get(namespace)?;
+        Some((namespace.mtls?, namespace.object.clone()))
     }
 
     pub(crate) fn header(&mut self, member: &Member) -> Option<Header> {
@@ -202,15 +221,27 @@ impl Reader<'_> {
     /// The pods of a namespace that a selector fits, sorted by name.
     pub(crate) fn pods(&mut self, namespace: &Str, selector: &Selector) -> Vec<Held<Pod>> {
         self.note(Fact::Pods(namespace.clone(), selector.clone()));
-        let pods = self
-            .engine
-            .facts
-            .pods
-            .range((namespace.clone(), "".into())..);
-        pods.take_while(|(key, _)| key.0 == *namespace)
-            .filter(|(_, pod)| selector.matches(&pod.labels))
-            .map(|(_, pod)| pod.clone())
-            .collect()
+        self.engine.selected_pods(namespace, selector)
+    }
+
+    /// The pods that have an address, sorted by namespace and name. Of what they say only identity may
+    /// be looked at, as nothing else is followed.
+    pub(crate) fn pods_at(&mut self, ip: IpAddr) -> Vec<Held<Pod>> {
+        self.note(Fact::PodsAt(ip));
+        self.engine.facts.pods_at(ip)
+    }
+
+    /// The pods into which a proxy was put, sorted by namespace and name. Of what they say only identity
+    /// may be looked at, as nothing else is followed.
+    pub(crate) fn pods_of(&mut self, proxy: &ProxyId) -> Vec<Held<Pod>> {
+        self.note(Fact::PodsOf(proxy.clone()));
+        self.engine.facts.pods_of(proxy)
+    }
+
+    /// A machine's zone.
+    pub(crate) fn zone(&mut self, node: &Str) -> Option<Str> {
+        self.note(Fact::Zone(node.clone()));
+        self.engine.facts.nodes.get(node)?.zone.clone()
     }
 
     /// The members that claim a name inside a mesh, sorted; the first one has it.
@@ -249,6 +280,13 @@ nodes! {
     membership(member: &Member) -> Membership = Node::Membership(member.clone()), Membership;
     /// Whether a member may be referred to.
     standing(member: &Member) -> Standing = Node::Standing(member.clone()), Standing;
+    /// How far the traffic of a workload or gateway is secured.
+    mode(member: &Member) -> MtlsMode = Node::Mode(member.clone()), Mode;
+    /// The ports on which a workload's proxies take mutual TLS.
+    mtls_ports(proxy: &ProxyId) -> Arc<BTreeSet<u16>> = Node::MtlsPorts(proxy.clone()), MtlsPorts;
+    /// Who may answer behind a set of endpoints, sorted.
+    identities(workload: &Name, set: &EndpointSetId) -> Arc<Vec<Str>> =
+        Node::Identities { workload: workload.clone(), set: set.clone() }, Identities;
     /// What clients need to know of a workload.
     server(name: &Name) -> Option<Arc<Server>> = Node::Server(name.clone()), Server;
     /// How the addresses of a workload's listener are found.

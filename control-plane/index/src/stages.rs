@@ -3,7 +3,7 @@
 use crate::key::Node;
 use crate::reader::Reader;
 use crate::value::Value;
-use crate::{alias, discovery, endpoints, gateway, group, membership, router, service, view};
+use crate::{alias, discovery, endpoints, gateway, group, membership, mtls, router, service, view};
 
 /// Computes a node from what the reader gives.
 pub(crate) fn compute(node: &Node, reader: &mut Reader<'_>) -> Value {
@@ -14,7 +14,12 @@ pub(crate) fn compute(node: &Node, reader: &mut Reader<'_>) -> Value {
         Node::Membership(member) => Value::Membership(membership::membership(member, reader)),
         Node::Standing(member) => Value::Standing(alias::standing(member, reader)),
         Node::GatewayOf(route) => Value::GatewayOf(gateway::attach::gateway_of(route, reader)),
+        Node::Mode(member) => Value::Mode(mtls::mode(member, reader)),
         Node::Server(workload) => Value::Server(service::server(workload, reader)),
+        Node::MtlsPorts(proxy) => Value::MtlsPorts(mtls::ports(proxy, reader)),
+        Node::Identities { workload, set } => {
+            Value::Identities(mtls::identities(workload, set, reader))
+        }
         Node::Source { workload, port } => {
             Value::Source(discovery::source(workload, *port, reader))
         }

@@ -7,6 +7,7 @@ mod endpoints;
 mod gateways;
 mod make;
 mod mesh;
+mod mtls;
 mod outbound;
 mod property;
 mod routers;

@@ -1,12 +1,13 @@
 //! What nodes compute.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use tulle_model::endpoint::EndpointSet;
 use tulle_model::fragment;
 use tulle_model::linked::{Destination, Discovery, GatewayRoute, HostRoutes, ProxyView, Route};
-use tulle_model::policy::{IpPreference, Protocol};
+use tulle_model::policy::{IpPreference, MtlsMode, Protocol};
 use tulle_model::{Name, ObjectId, Str};
 
 /// The value of a node of any kind.
@@ -16,7 +17,10 @@ pub(crate) enum Value {
     Membership(Membership),
     Standing(Standing),
     GatewayOf(Option<Name>),
+    Mode(MtlsMode),
     Server(Option<Arc<Server>>),
+    MtlsPorts(Arc<BTreeSet<u16>>),
+    Identities(Arc<Vec<Str>>),
     Source(Option<Arc<Source>>),
     RouterPorts(Option<Arc<Vec<RouterPort>>>),
     ServicePorts(Option<Arc<ServicePorts>>),
@@ -84,6 +88,10 @@ pub(crate) struct Source {
     pub(crate) origin: ObjectId,
     pub(crate) discovery: Discovery,
     pub(crate) ip: IpPreference,
+    /// Who may answer, sorted; none where nobody takes mutual TLS.
+    pub(crate) identities: Arc<Vec<Str>>,
+    /// Nothing but mutual TLS is taken.
+    pub(crate) strict: bool,
 }
 
 /// A port of a router and its routes, in the order in which they are tried.

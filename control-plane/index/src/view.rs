@@ -4,30 +4,44 @@ use std::sync::Arc;
 
 use tulle_model::fragment::{Mesh, Workload};
 use tulle_model::linked::{Inbound, ProxyView, Role, Sidecar};
+use tulle_model::policy::MtlsMode;
 use tulle_model::{Name, ObjectId, ProxyId, Str};
 
 use crate::clusters::Clusters;
 use crate::key::{Kind, Member};
 use crate::reader::Reader;
-use crate::{alias, backends, gateway, limits, outbound};
+use crate::{alias, backends, gateway, limits, mtls, outbound};
 
 /// The view of a proxy; `None` if there is no such proxy or it belongs to no mesh.
 pub(crate) fn view(id: &ProxyId, reader: &mut Reader<'_>) -> Option<Arc<ProxyView>> {
-    let Member { kind, name } = reader.proxy(id)?;
+    let member = reader.proxy(id)?;
+    let Member { kind, name } = member.clone();
     let mesh_name = alias::mesh_of(kind, &name, reader)?;
     let mesh = reader.mesh(&mesh_name)?;
+    mtls::check(&mesh, &name.namespace, reader);
+    let mode = mtls::mode_of(&member, reader);
     let (object, own_alias, role, clusters): (ObjectId, Str, Role, _) = match kind {
         Kind::Gateway => {
             let gateway = reader.gateway(&name)?;
             let (role, clusters) = gateway::gateway(&name, &gateway, reader);
-            let clusters = clusters.finish(gateway.default_policy.as_ref(), reader);
+            let clusters = clusters.finish(
+                &gateway.object,
+                gateway.default_policy.as_ref(),
+                mode,
+                reader,
+            );
             let (object, alias) = (gateway.object.clone(), gateway.alias.clone());
             (object, alias, Role::Gateway(role), clusters)
         }
         _ => {
             let workload = reader.workload(&name)?;
-            let (role, clusters) = sidecar(&workload, &mesh_name, &mesh, reader);
-            let clusters = clusters.finish(workload.default_policy.as_ref(), reader);
+            let (role, clusters) = sidecar(&workload, &mesh_name, &mesh, mode, reader);
+            let clusters = clusters.finish(
+                &workload.object,
+                workload.default_policy.as_ref(),
+                mode,
+                reader,
+            );
             let (object, alias) = (workload.object.clone(), workload.alias.clone());
             (object, alias, Role::Sidecar(role), clusters)
         }
@@ -47,6 +61,7 @@ fn sidecar(
     workload: &Workload,
     mesh_name: &Name,
     mesh: &Mesh,
+    mode: MtlsMode,
     reader: &mut Reader<'_>,
 ) -> (Sidecar, Clusters) {
     let mut inbound: Vec<Inbound> = workload
@@ -56,6 +71,10 @@ fn sidecar(
             port: listener.port,
             protocol: listener.protocol,
             limits: limits::limits(listener.timeouts, listener.protocol),
+            mtls: match listener.tls {
+                true => MtlsMode::Off,
+                false => mode,
+            },
         })
         .collect();
     inbound.sort_by_key(|inbound| inbound.port);

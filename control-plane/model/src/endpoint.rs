@@ -47,4 +47,6 @@ pub struct Endpoint {
     pub port: u16,
     /// Zone, where it is known.
     pub zone: Option<Str>,
+    /// A proxy with an identity takes what comes in at this port, by mutual TLS if asked.
+    pub mtls: bool,
 }

@@ -1,13 +1,16 @@
 //! Fragments: one user's object in neutral words. References are names that nobody has looked up.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
-use crate::id::{Name, ObjectId, Str};
+use crate::id::{Name, ObjectId, ProxyId, Str};
 use crate::matching::{HostMatch, HttpMatch, PathRewrite};
-use crate::policy::{ClientPolicy, EgressPolicy, IpPreference, Protocol, RetryPolicy, Timeouts};
+use crate::policy::{
+    ClientPolicy, EgressPolicy, IpPreference, MtlsMode, Protocol, RetryPolicy, Timeouts,
+};
 use crate::selector::{Labels, Selector};
 
 /// What a dialect makes of one object.
@@ -44,6 +47,8 @@ pub enum Fragment {
     EndpointSlice(EndpointSlice),
     /// A pod.
     Pod(Pod),
+    /// A machine on which pods run.
+    Node(Node),
 }
 
 /// A reference to another member of the same mesh.
@@ -70,6 +75,8 @@ pub struct Mesh {
     pub egress: EgressPolicy,
     /// Which IP family its members use.
     pub ip: IpPreference,
+    /// How far its traffic is secured; `None`: as the settings say.
+    pub mtls: Option<MtlsMode>,
 }
 
 /// A namespace.
@@ -81,6 +88,8 @@ pub struct Namespace {
     pub object: ObjectId,
     /// Its labels.
     pub labels: Labels,
+    /// How far the traffic of its workloads and gateways is secured; `None`: as their mesh says.
+    pub mtls: Option<MtlsMode>,
 }
 
 /// A workload: what listens, how it is found, whom it may call.
@@ -117,6 +126,8 @@ pub struct Listener {
     pub protocol: Protocol,
     /// Time limits of requests and connections that come in (workloads only).
     pub timeouts: Timeouts,
+    /// The user has said what TLS is used here, so that nothing is secured of itself.
+    pub tls: bool,
 }
 
 /// How the addresses of a workload are found.
@@ -379,4 +390,36 @@ pub struct Pod {
     pub ready: bool,
     /// It is going away.
     pub terminating: bool,
+    /// Its uid, which no other pod ever has; empty in files that do not say it.
+    pub uid: Str,
+    /// Its service account; empty where it is not known.
+    pub service_account: Str,
+    /// The machine it runs on, once there is one.
+    pub node: Option<Str>,
+    /// The proxy that was put into it.
+    pub proxy: Option<PodProxy>,
+    /// All its containers have ended for good; its addresses may be another pod's by now.
+    pub finished: bool,
+    /// Its addresses are its machine's.
+    pub host_network: bool,
+}
+
+/// A proxy in a pod, as it was when the pod was made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PodProxy {
+    /// Whom it stands beside.
+    pub id: ProxyId,
+    /// Ports whose traffic reaches it in place of the application.
+    pub inbound: BTreeSet<u16>,
+}
+
+/// A machine on which pods run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Node {
+    /// Name.
+    pub name: Str,
+    /// The object it comes from.
+    pub object: ObjectId,
+    /// Zone, where it is known.
+    pub zone: Option<Str>,
 }

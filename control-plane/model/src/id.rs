@@ -79,6 +79,11 @@ impl fmt::Display for Name {
     }
 }
 
+/// The SPIFFE id of a service account.
+pub fn spiffe_id(trust_domain: &str, namespace: &str, service_account: &str) -> Str {
+    format!("spiffe://{trust_domain}/ns/{namespace}/sa/{service_account}").into()
+}
+
 /// What a proxy stands beside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -21,4 +21,4 @@ pub mod settings;
 
 pub use capture::{Capture, LoopbackBlock, LoopbackBlockError};
 pub use finding::{Finding, Severity};
-pub use id::{Name, ObjectId, ProxyId, ProxyKind, Str};
+pub use id::{Name, ObjectId, ProxyId, ProxyKind, Str, spiffe_id};

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::endpoint::EndpointSetId;
 use crate::id::{Name, ObjectId, ProxyId, Str};
 use crate::matching::{HostMatch, HttpMatch, PathRewrite};
-use crate::policy::{ClientPolicy, EgressPolicy, IpPreference, Limits, Protocol, RetryPolicy};
+use crate::policy::{
+    ClientPolicy, EgressPolicy, IpPreference, Limits, MtlsMode, Protocol, RetryPolicy,
+};
 
 /// All that the proxies of one workload or gateway are told.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,6 +63,9 @@ pub struct Inbound {
     pub protocol: Protocol,
     /// Time limits.
     pub limits: Limits,
+    /// How far it is secured by the control plane's certificates; off where the user has said what
+    /// TLS is used here.
+    pub mtls: MtlsMode,
 }
 
 /// All that is reached by one destination port.
@@ -175,6 +180,15 @@ pub struct ViewCluster {
     pub discovery: Discovery,
     /// Which IP family is used.
     pub ip: IpPreference,
+    /// Mutual TLS to those of its endpoints that have an identity; `None`: to none.
+    pub mtls: Option<ClusterMtls>,
+}
+
+/// Whom a client expects behind a destination.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClusterMtls {
+    /// The SPIFFE ids that its endpoints have or may soon have, sorted, each once.
+    pub identities: Vec<Str>,
 }
 
 /// How the addresses of a destination are found.

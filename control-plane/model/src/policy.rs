@@ -1,6 +1,8 @@
 //! Protocols, time limits, retries and the other settings of routes and listeners.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -134,4 +136,77 @@ pub enum IpPreference {
 pub struct ClientPolicy {
     /// A stable text of all that the policy says: equal policies have equal fingerprints.
     pub fingerprint: Str,
+    /// The ports for which it says how TLS is used, none standing for all; `None`: it says nothing.
+    pub tls: Option<BTreeSet<u16>>,
+}
+
+impl ClientPolicy {
+    /// Whether the user has said how connections to a port are secured, so that nothing is secured
+    /// of itself.
+    pub fn covers(&self, port: u16) -> bool {
+        let ports = self.tls.as_ref();
+        ports.is_some_and(|ports| ports.is_empty() || ports.contains(&port))
+    }
+}
+
+/// The label or annotation of meshes and namespaces that says their [`MtlsMode`].
+pub const MTLS_SWITCH: &str = "tulle.dev/mtls";
+
+/// How far the control plane's own certificates secure the traffic between proxies.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum MtlsMode {
+    /// Not at all.
+    Off,
+    /// Proxies use mutual TLS among themselves; others are served in plaintext.
+    #[default]
+    Permissive,
+    /// Nothing but mutual TLS is served.
+    Strict,
+}
+
+impl MtlsMode {
+    /// The word used in manifests.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Permissive => "permissive",
+            Self::Strict => "strict",
+        }
+    }
+}
+
+impl fmt::Display for MtlsMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a mode was not understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MtlsModeError(String);
+
+impl fmt::Display for MtlsModeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "mTLS mode {:?}: expected permissive, strict or off",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for MtlsModeError {}
+
+impl FromStr for MtlsMode {
+    type Err = MtlsModeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Off, Self::Permissive, Self::Strict]
+            .into_iter()
+            .find(|mode| mode.as_str() == text)
+            .ok_or_else(|| MtlsModeError(text.to_owned()))
+    }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::policy::MtlsMode;
+
 /// Settings of the whole mesh that change what is linked or compiled.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Settings {
@@ -13,6 +15,11 @@ pub struct Settings {
     pub trusted_hops: u32,
     /// The cluster's DNS domain, in which Service names end.
     pub cluster_domain: String,
+    /// The SPIFFE trust domain of the certificates that the control plane makes.
+    pub trust_domain: String,
+    /// How far traffic is secured where neither mesh nor namespace says it; `None`: the control
+    /// plane makes no certificates for proxies, so that nothing is secured whatever they say.
+    pub mtls: Option<MtlsMode>,
 }
 
 impl Default for Settings {
@@ -22,6 +29,8 @@ impl Default for Settings {
             plain_dns: false,
             trusted_hops: 0,
             cluster_domain: "cluster.local".to_owned(),
+            trust_domain: "cluster.local".to_owned(),
+            mtls: None,
         }
     }
 }

@@ -49,13 +49,14 @@ impl fmt::Display for Place {
 /// An object and where it was read.
 #[derive(Clone, Debug)]
 pub struct Observed {
-    /// The object, without managed fields, resource version, the annotation that kubectl keeps the
-    /// last applied manifest in, and status (which a Pod keeps: its addresses are there).
+    /// The object, with what some room reads of it and nothing else: of App Mesh kinds the whole
+    /// spec, of Kubernetes' own a few fields; of metadata the names, the labels and annotations
+    /// that mean something, of a Pod the uid.
     pub object: Object,
     /// Paths of the fields that the kind's schema does not know and that were passed over.
     pub unknown_fields: Vec<String>,
-    /// Where the object was read: the line of its `kind`.
-    pub place: Place,
+    /// Where the object was read: the line of its `kind` in a file; `None` for one of a cluster.
+    pub place: Option<Place>,
 }
 
 impl Observed {
@@ -83,7 +84,7 @@ pub struct Batch {
     pub problems: Arc<[Problem]>,
     /// How many documents of which `apiVersion` and `kind` are passed over now.
     pub passed_over: Arc<BTreeMap<(String, String), usize>>,
-    /// When the oldest of the file events behind this batch was seen; for the first batch, when
+    /// When the oldest of the events behind this batch was seen; for the first batch, when
     /// reading began.
     pub seen: Instant,
 }

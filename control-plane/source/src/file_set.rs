@@ -215,7 +215,9 @@ impl FileSet {
                 .into_iter()
                 .flatten()
                 .filter(|(rank, _)| !rank.remembered);
-            let winner = claims.next().map(|(_, observed)| observed.place.clone());
+            let winner = claims
+                .next()
+                .and_then(|(_, observed)| observed.place.clone());
             claims.filter_map(move |(_, observed)| {
                 Some(Problem {
                     place: observed.place.clone(),
@@ -296,7 +298,7 @@ impl Clone for Held {
 
 fn refused(file: &Arc<Path>, message: String) -> FileState {
     let problem = Problem {
-        place: Place::file(Arc::clone(file)),
+        place: Some(Place::file(Arc::clone(file))),
         severity: Severity::Error,
         object: None,
         field: None,
@@ -333,7 +335,9 @@ fn not_text(file: &Arc<Path>, bytes: &[u8], good: usize) -> FileState {
     );
     let mut state = refused(file, format!("not UTF-8 text: byte {:#04x}", bytes[good]));
     for problem in &mut state.problems {
-        (problem.place.line, problem.place.column) = (line, column);
+        if let Some(place) = &mut problem.place {
+            (place.line, place.column) = (line, column);
+        }
         problem.help = Some("save the file as UTF-8".to_owned());
     }
     state

@@ -100,9 +100,11 @@ fn documents(
 impl Manifest {
     /// Adds a document that begins after this many lines of the file.
     fn add(&mut self, document: &Document, lines_before: u32) {
-        let moved = |place: &Place| Place {
-            line: place.line.saturating_add(lines_before),
-            ..place.clone()
+        let moved = |place: &Option<Place>| {
+            place.clone().map(|place| Place {
+                line: place.line.saturating_add(lines_before),
+                ..place
+            })
         };
         self.objects.extend(document.objects.iter().map(|declared| {
             let observed = declared.observed.as_ref().map(|observed| {

@@ -1,4 +1,4 @@
-//! What is wrong with the files.
+//! What is wrong with files and objects.
 
 use std::fmt;
 
@@ -24,12 +24,12 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Something wrong with a file, a document or an object in it. It stands until the file is mended.
-/// Problems sort by place.
+/// Something wrong with a file, a document or an object. It stands until that is mended or gone.
+/// Problems sort by place, those of a cluster's objects by object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Problem {
-    /// Where.
-    pub place: Place,
+    /// Where in the files; `None` for an object of a cluster.
+    pub place: Option<Place>,
     /// How bad.
     pub severity: Severity,
     /// Which object, as far as it could be made out.
@@ -45,7 +45,9 @@ pub struct Problem {
 impl fmt::Display for Problem {
     /// `front.yaml:12:7: VirtualRouter shop/color: spec.routes[0].name: expected a string, found 5`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.place)?;
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
         if let Some(object) = &self.object {
             write!(f, "{object}: ")?;
         }

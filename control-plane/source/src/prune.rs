@@ -1,29 +1,239 @@
-//! Takes out of an object what no room reads, so that changes of it are no changes.
+//! Takes out of an object what no room reads, so that changes of it are no changes, and what is
+//! held of a large cluster is small.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tulle_crds::Kind;
 
-/// The annotation in which kubectl keeps the last applied manifest.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// The label that names the Service of an EndpointSlice.
+const SERVICE_LABEL: &str = "kubernetes.io/service-name";
+
+/// The labels that say the zone of a Node, now and before Kubernetes 1.17.
+const ZONE_LABELS: [&str; 2] = [
+    "topology.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/zone",
+];
+
+/// The annotations of a Pod by which the injector says what it put in.
+const PROXY_ANNOTATIONS: [&str; 2] = ["tulle.dev/proxy", "tulle.dev/inbound-ports"];
+
+/// Whose annotations are read on meshes' objects and namespaces: these domains and those below.
+const ANNOTATION_DOMAINS: [&str; 3] = ["tulle.dev", "appmesh.k8s.aws", "istio.io"];
 
 /// Prunes an object that has not been decoded yet, so that nothing wrong with the pruned parts
-/// stands in its way either.
+/// stands in its way either. What is not of the expected form is left for decoding to reject.
 pub(crate) fn prune(kind: Kind, value: &mut Value) {
     let Value::Object(root) = value else { return };
-    // A pod's addresses and readiness are in its status.
-    if kind != Kind::Pod {
-        root.remove("status");
+    if let Some(Value::Object(metadata)) = root.get_mut("metadata") {
+        prune_metadata(kind, metadata);
     }
-    let Some(Value::Object(metadata)) = root.get_mut("metadata") else {
-        return;
-    };
-    for key in ["managedFields", "resourceVersion", "selfLink"] {
-        metadata.remove(key);
+    match kind {
+        Kind::Namespace | Kind::Node => keep(root, &["apiVersion", "kind", "metadata"]),
+        Kind::Service => {
+            keep(root, &["apiVersion", "kind", "metadata", "spec"]);
+            inside(root, "spec", |spec| {
+                keep(
+                    spec,
+                    &["type", "clusterIP", "clusterIPs", "externalName", "ports"],
+                );
+                each(spec, "ports", &["name", "port", "protocol", "targetPort"]);
+            });
+        }
+        Kind::EndpointSlice => {
+            keep(
+                root,
+                &[
+                    "apiVersion",
+                    "kind",
+                    "metadata",
+                    "addressType",
+                    "ports",
+                    "endpoints",
+                ],
+            );
+            each(root, "ports", &["name", "port", "protocol"]);
+            each(root, "endpoints", &["addresses", "conditions", "zone"]);
+        }
+        Kind::Pod => {
+            keep(root, &["apiVersion", "kind", "metadata", "spec", "status"]);
+            inside(root, "spec", |spec| {
+                keep(spec, &["serviceAccountName", "nodeName", "hostNetwork"]);
+            });
+            inside(root, "status", |status| {
+                keep(status, &["phase", "podIP", "podIPs", "conditions"]);
+                if let Some(Value::Array(conditions)) = status.get_mut("conditions") {
+                    conditions.retain(|condition| {
+                        let name = condition.get("type").and_then(Value::as_str);
+                        name.is_none_or(|name| matches!(name, "Ready" | "ContainersReady"))
+                    });
+                }
+                each(status, "conditions", &["type", "status"]);
+            });
+        }
+        Kind::Mesh
+        | Kind::VirtualNode
+        | Kind::VirtualService
+        | Kind::VirtualRouter
+        | Kind::VirtualGateway
+        | Kind::GatewayRoute
+        | Kind::BackendGroup => {
+            root.remove("status");
+        }
     }
-    if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
-        annotations.remove(LAST_APPLIED);
-        if annotations.is_empty() {
-            metadata.remove("annotations");
+}
+
+fn prune_metadata(kind: Kind, metadata: &mut Map<String, Value>) {
+    metadata.retain(|key, _| match key.as_str() {
+        "name" | "namespace" | "labels" => true,
+        "annotations" => !matches!(kind, Kind::Service | Kind::EndpointSlice | Kind::Node),
+        // A pod of the same name is another pod.
+        "uid" | "deletionTimestamp" => kind == Kind::Pod,
+        _ => false,
+    });
+    match kind {
+        Kind::Service => {
+            metadata.remove("labels");
+        }
+        Kind::EndpointSlice => retain(metadata, "labels", |label| label == SERVICE_LABEL),
+        Kind::Node => retain(metadata, "labels", |label| ZONE_LABELS.contains(&label)),
+        _ => {}
+    }
+    retain(metadata, "annotations", |annotation| match kind {
+        Kind::Pod => PROXY_ANNOTATIONS.contains(&annotation),
+        _ => annotation.split_once('/').is_some_and(|(domain, _)| {
+            ANNOTATION_DOMAINS.iter().any(|known| {
+                let rest = domain.strip_suffix(known);
+                rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            })
+        }),
+    });
+}
+
+fn keep(members: &mut Map<String, Value>, keys: &[&str]) {
+    members.retain(|key, _| keys.contains(&key.as_str()));
+}
+
+fn inside(
+    members: &mut Map<String, Value>,
+    key: &str,
+    prune: impl FnOnce(&mut Map<String, Value>),
+) {
+    if let Some(Value::Object(inner)) = members.get_mut(key) {
+        prune(inner);
+    }
+}
+
+/// Keeps these keys in every item of a list.
+fn each(members: &mut Map<String, Value>, list: &str, keys: &[&str]) {
+    if let Some(Value::Array(items)) = members.get_mut(list) {
+        for item in items {
+            if let Value::Object(item) = item {
+                keep(item, keys);
+            }
+        }
+    }
+}
+
+/// Keeps the entries of a map whose keys are wanted; a map that is then empty goes.
+fn retain(members: &mut Map<String, Value>, key: &str, wanted: impl Fn(&str) -> bool) {
+    if let Some(Value::Object(entries)) = members.get_mut(key) {
+        entries.retain(|key, _| wanted(key));
+        if entries.is_empty() {
+            members.remove(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pruned(kind: Kind, mut value: Value) -> Value {
+        prune(kind, &mut value);
+        value
+    }
+
+    #[test]
+    fn of_a_pod_only_what_traffic_and_identity_need_is_kept() {
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {
+                "name": "p", "namespace": "n", "uid": "u", "generation": 3,
+                "resourceVersion": "9", "creationTimestamp": "2026-01-01T00:00:00Z",
+                "deletionTimestamp": "2026-01-01T00:00:00Z", "labels": {"app": "a"},
+                "annotations": {"tulle.dev/proxy": "virtualnode/n/a", "tulle.dev/other": "x",
+                    "tulle.dev/inbound-ports": "80", "heartbeat": "now"},
+                "managedFields": [{}], "ownerReferences": [{}], "finalizers": ["f"],
+            },
+            "spec": {"containers": [{"name": "c"}], "nodeName": "m",
+                "serviceAccountName": "s", "hostNetwork": true},
+            "status": {"phase": "Running", "podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}],
+                "containerStatuses": [{}], "conditions": [
+                    {"type": "Ready", "status": "True", "lastProbeTime": null, "message": "m"},
+                    {"type": "PodScheduled", "status": "True"}]},
+        });
+        assert_eq!(
+            pruned(Kind::Pod, pod),
+            json!({
+                "apiVersion": "v1", "kind": "Pod",
+                "metadata": {
+                    "name": "p", "namespace": "n", "uid": "u", "labels": {"app": "a"},
+                    "deletionTimestamp": "2026-01-01T00:00:00Z",
+                    "annotations": {"tulle.dev/proxy": "virtualnode/n/a",
+                        "tulle.dev/inbound-ports": "80"},
+                },
+                "spec": {"nodeName": "m", "serviceAccountName": "s", "hostNetwork": true},
+                "status": {"phase": "Running", "podIP": "10.0.0.1",
+                    "podIPs": [{"ip": "10.0.0.1"}],
+                    "conditions": [{"type": "Ready", "status": "True"}]},
+            })
+        );
+    }
+
+    #[test]
+    fn annotations_of_foreign_domains_go_wherever_they_stand() {
+        let metadata = json!({"name": "m", "annotations": {
+            "tulle.dev/mtls": "strict", "sidecar.istio.io/inject": "true", "nottulle.dev/x": "y",
+            "kubectl.kubernetes.io/last-applied-configuration": "{}", "plain": "z"}});
+        let expected = json!({"tulle.dev/mtls": "strict", "sidecar.istio.io/inject": "true"});
+        for kind in [Kind::Mesh, Kind::Namespace] {
+            let object = pruned(kind, json!({"metadata": metadata}));
+            assert_eq!(object["metadata"]["annotations"], expected, "{kind}");
+        }
+        for kind in [Kind::Node, Kind::Service, Kind::EndpointSlice] {
+            let object = pruned(kind, json!({"metadata": metadata}));
+            assert_eq!(object["metadata"], json!({"name": "m"}), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_heartbeat_of_a_node_leaves_nothing_behind() {
+        let node = |time: &str| {
+            let status = json!({"conditions": [{"type": "Ready", "lastHeartbeatTime": time}]});
+            let labels = json!({"topology.kubernetes.io/zone": "a", "seen": time});
+            pruned(
+                Kind::Node,
+                json!({"metadata": {"name": "n", "labels": labels}, "status": status}),
+            )
+        };
+        assert_eq!(node("1"), node("2"));
+    }
+
+    #[test]
+    fn what_has_another_form_is_left_to_be_rejected() {
+        for value in [
+            json!(null),
+            json!([1]),
+            json!({"metadata": 5, "spec": "x", "status": [], "endpoints": {}, "ports": 1}),
+            json!({"metadata": {"labels": ["x"], "annotations": 7}, "spec": {"ports": [1, null]}}),
+        ] {
+            for kind in Kind::ALL {
+                let value = pruned(kind, value.clone());
+                if let Some(metadata) = value.get("metadata").filter(|it| it.is_number()) {
+                    assert_eq!(metadata, 5);
+                }
+            }
         }
     }
 }

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tulle_model::{Capture, ProxyId};
-use tulle_xds::Server;
 
+use super::late::Late;
 use crate::engine::Group;
 
 /// What the task that owns the mesh is asked.
@@ -22,6 +22,8 @@ pub(super) enum Question {
     Changes(Reply),
     /// What a group of proxies is sent.
     Config(Group, Reply),
+    /// What this replica's proxies hold and refuse.
+    Report(Reply),
 }
 
 /// Where the answer goes.
@@ -39,11 +41,13 @@ impl Reply {
 #[derive(Debug, Clone)]
 pub(super) struct Ask(mpsc::Sender<Question>);
 
-impl Ask {
-    pub(super) fn new(door: mpsc::Sender<Question>) -> Self {
-        Self(door)
-    }
+/// The door for questions, and where they arrive.
+pub(super) fn door() -> (Ask, mpsc::Receiver<Question>) {
+    let (ask, questions) = mpsc::channel(4);
+    (Ask(ask), questions)
+}
 
+impl Ask {
     async fn ask(&self, question: impl FnOnce(Reply) -> Question) -> Response {
         let (reply, answer) = oneshot::channel();
         if self.0.send(question(Reply(reply))).await.is_err() {
@@ -68,23 +72,24 @@ impl Ask {
 #[derive(Clone)]
 struct Pages {
     ask: Ask,
-    server: Server,
+    late: Late,
 }
 
 /// The pages below `/debug`.
-pub(super) fn router(ask: Ask, server: Server) -> Router {
+pub(super) fn router(ask: Ask, late: Late) -> Router {
     Router::new()
         .route("/", get(index))
         .route("/findings", get(findings))
         .route("/changes", get(changes))
         .route("/config", get(config))
         .route("/proxies", get(proxies))
-        .with_state(Pages { ask, server })
+        .route("/report", get(report))
+        .with_state(Pages { ask, late })
 }
 
 async fn index() -> Json<Value> {
     Json(json!({ "pages": [
-        "/debug/findings", "/debug/changes", "/debug/proxies",
+        "/debug/findings", "/debug/changes", "/debug/proxies", "/debug/report",
         "/debug/config?proxy=virtualnode/NAMESPACE/NAME&capture=transparent",
     ]}))
 }
@@ -98,7 +103,14 @@ async fn changes(State(pages): State<Pages>) -> Response {
 }
 
 async fn proxies(State(pages): State<Pages>) -> Response {
-    Json(json!(pages.server.snapshot())).into_response()
+    match pages.late.server() {
+        Some(server) => Json(json!(server.snapshot())).into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "not serving yet\n").into_response(),
+    }
+}
+
+async fn report(State(pages): State<Pages>) -> Response {
+    pages.ask.ask(Question::Report).await
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,4 +1,4 @@
-//! The one task that owns the mesh: it hears of files and proxies, and tells the store.
+//! The one task that owns the mesh: it hears of objects and proxies, and tells the store.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,73 +9,148 @@ use tokio::sync::mpsc;
 use tulle_model::settings::Settings;
 use tulle_model::{ObjectId, Severity};
 use tulle_runtime::drain::DrainSignal;
-use tulle_runtime::readiness::ReadinessGuard;
-use tulle_source::{Batch, FileUpdates, Place, Problem};
+use tulle_source::{Batch, FileUpdates, KubeUpdates, Place, Problem};
 use tulle_status::{Ledger, Refusal, RefusalKey};
-use tulle_xds::{Change, Event, Feed, Scope, Store, TypeUrl};
+use tulle_xds::{Change, Event, Feed, Resource, Scope, Store, TypeUrl};
 
+use super::cluster::{Cluster, Work, work};
 use super::convergence::Convergence;
-use super::debug::{Ask, Question};
+use super::debug::Question;
+use super::late::Late;
 use super::metrics::Metrics;
+use super::report::replica_report;
 use crate::engine::{Engine, Group, Outcome, Update};
 use crate::translate::{object_id, translate};
 
 /// Objects that are named in the report of one change; more are only counted.
 const NAMED: usize = 8;
 
+/// Where objects come from.
+pub(super) enum Updates {
+    /// From files.
+    Files(FileUpdates),
+    /// From a cluster.
+    Cluster(KubeUpdates),
+}
+
+impl Updates {
+    async fn next(&mut self) -> Option<Batch> {
+        match self {
+            Self::Files(files) => files.next().await,
+            Self::Cluster(cluster) => cluster.next().await,
+        }
+    }
+}
+
 /// The mesh and everything that is told about it.
 pub(super) struct Mesh {
     engine: Engine,
     store: Arc<Store>,
     feed: Feed,
-    files: FileUpdates,
+    updates: Updates,
+    /// What there is to do beside, in Kubernetes.
+    cluster: Option<Cluster>,
     questions: mpsc::Receiver<Question>,
     ledger: Ledger,
     problems: Arc<[Problem]>,
     places: BTreeMap<ObjectId, Place>,
     convergence: Convergence,
     metrics: Metrics,
+    late: Late,
 }
 
 impl Mesh {
-    /// An empty mesh, and the door for questions about it.
+    /// An empty mesh that answers `questions`.
     pub(super) fn new(
         settings: Settings,
-        store: Arc<Store>,
-        feed: Feed,
-        files: FileUpdates,
+        (store, feed): (Arc<Store>, Feed),
+        updates: Updates,
+        cluster: Option<Cluster>,
+        questions: mpsc::Receiver<Question>,
+        late: Late,
         metrics: Metrics,
-    ) -> (Self, Ask) {
-        let (ask, questions) = mpsc::channel(4);
-        let mesh = Self {
+    ) -> Self {
+        Self {
             engine: Engine::new(settings),
             store,
             feed,
-            files,
+            updates,
+            cluster,
             questions,
             ledger: Ledger::default(),
             problems: Arc::from([]),
             places: BTreeMap::new(),
             convergence: Convergence::default(),
             metrics,
-        };
-        (mesh, Ask::new(ask))
+            late,
+        }
     }
 
-    /// Runs until the drain is over. `ready` is let go once the initial manifests are linked.
-    pub(super) async fn run(mut self, initial: Batch, ready: ReadinessGuard, drain: DrainSignal) {
-        self.observe(initial);
+    /// Runs until the drain is over. `initial`: what is known already, else the first batch is; `ready` is let go once
+    /// that is linked.
+    pub(super) async fn run(
+        mut self,
+        initial: Option<Batch>,
+        ready: impl Send,
+        drain: DrainSignal,
+    ) {
+        let first = match initial {
+            Some(initial) => Some(initial),
+            None => tokio::select! {
+                () = drain.ended() => None,
+                first = self.updates.next() => first,
+            },
+        };
+        let Some(first) = first else { return };
+        self.observe(first);
         drop(ready);
         loop {
             tokio::select! {
                 () = drain.ended() => return,
-                batch = self.files.next() => match batch {
+                batch = self.updates.next() => match batch {
                     Some(batch) => self.observe(batch),
                     None => return,
                 },
                 event = self.feed.next() => self.hear(event),
                 Some(question) = self.questions.recv() => self.answer(question),
+                work = work(&mut self.cluster) => self.work(work),
             }
+            self.tell_board();
+        }
+    }
+
+    /// What has become due in Kubernetes.
+    fn work(&mut self, work: Work) {
+        match work {
+            Work::Settings(settings) => {
+                let outcome = self.engine.set_settings(settings);
+                let groups = self.serve(outcome).len();
+                tracing::info!(groups, "settings changed");
+                self.tell_findings();
+            }
+            Work::Roots => {
+                let shared = self.shared();
+                for (scope, _, _) in self.store.scopes() {
+                    if Group::from_scope(&scope).is_some() {
+                        let changes = shared.iter().cloned().map(Change::Put).collect();
+                        self.store.apply(&scope, changes);
+                    }
+                }
+            }
+            Work::Done => {}
+        }
+    }
+
+    /// What every group holds, whatever its objects say.
+    fn shared(&self) -> Vec<Arc<Resource>> {
+        let cluster = self.cluster.iter();
+        cluster.flat_map(Cluster::shared).collect()
+    }
+
+    /// Keeps what statuses are made of up to date, and wakes who writes them.
+    fn tell_board(&mut self) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.tell_board(&self.engine, &self.ledger);
         }
     }
 
@@ -86,8 +161,12 @@ impl Mesh {
         let mut translated = Vec::with_capacity(batch.changes.len());
         for change in &batch.changes {
             let id = object_id(&change.key);
-            match &change.object {
-                Some(observed) => self.places.insert(id.clone(), observed.place.clone()),
+            match change
+                .object
+                .as_ref()
+                .and_then(|observed| observed.place.clone())
+            {
+                Some(place) => self.places.insert(id.clone(), place),
                 None => self.places.remove(&id),
             };
             if objects.len() < NAMED {
@@ -95,19 +174,33 @@ impl Mesh {
             }
             translated.push(translate(change));
         }
+        if let Some(cluster) = &mut self.cluster {
+            cluster.observe(&batch, &translated);
+        }
         self.tell_problems(batch.problems);
         let count = translated.len();
         let outcome = self.engine.apply(translated);
         let batches = self.serve(outcome);
         if count > 0 {
-            tracing::info!(
-                objects = count,
-                groups = batches.len(),
-                micros = started.elapsed().as_micros() as u64,
-                "change: {}{}",
-                objects.join(", "),
-                if count > NAMED { ", …" } else { "" }
-            );
+            let more = if count > NAMED { ", …" } else { "" };
+            let micros = started.elapsed().as_micros() as u64;
+            // In a cluster most changes concern nobody.
+            if self.cluster.is_some() && batches.is_empty() {
+                tracing::debug!(
+                    objects = count,
+                    micros,
+                    "change: {}{more}",
+                    objects.join(", ")
+                );
+            } else {
+                tracing::info!(
+                    objects = count,
+                    groups = batches.len(),
+                    micros,
+                    "change: {}{more}",
+                    objects.join(", ")
+                );
+            }
             self.convergence.changed(objects, saved, &batches);
         }
         self.tell_findings();
@@ -118,8 +211,9 @@ impl Mesh {
         for (group, update) in outcome.updates {
             let scope = group.scope();
             let batch = match update {
-                Update::Fill(resources) => {
+                Update::Fill(mut resources) => {
                     self.ledger.clear_scope(scope.as_str());
+                    resources.extend(self.shared());
                     Some(self.store.replace(&scope, resources))
                 }
                 Update::Change(changes) => {
@@ -146,6 +240,9 @@ impl Mesh {
     }
 
     fn hear(&mut self, event: Event) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.board.proxies_changed();
+        }
         match event {
             Event::Connected {
                 scope,
@@ -168,7 +265,20 @@ impl Mesh {
                 self.note_arrivals(arrived);
             }
             Event::Interest { scope } => self.open(&scope),
-            Event::Idle { scope } => self.close(&scope),
+            Event::Asked { scope, holds, .. } => {
+                if let Some(cluster) = &mut self.cluster {
+                    cluster.asked(&scope, &holds);
+                }
+            }
+            Event::Idle { scope } => {
+                let own = self
+                    .cluster
+                    .as_mut()
+                    .is_some_and(|cluster| cluster.idle(&scope));
+                if !own {
+                    self.close(&scope);
+                }
+            }
             Event::Nacked {
                 scope,
                 type_url,
@@ -234,6 +344,13 @@ impl Mesh {
     fn answer(&mut self, question: Question) {
         match question {
             Question::Findings(reply) => reply.send(self.findings_page()),
+            Question::Report(reply) => {
+                let report = self
+                    .late
+                    .server()
+                    .map(|server| replica_report(&super::replica().into(), server, &self.ledger));
+                reply.send(json!(report));
+            }
             Question::Changes(reply) => reply.send(json!(self.convergence.page())),
             Question::Config(group, reply) => {
                 let declared = self.engine.proxies().contains(&group.proxy);
@@ -288,7 +405,8 @@ impl Mesh {
             return;
         };
         match self.engine.open(&group) {
-            Some(resources) => {
+            Some(mut resources) => {
+                resources.extend(self.shared());
                 self.store.replace(scope, resources);
             }
             None => tracing::warn!(
@@ -351,6 +469,9 @@ impl Mesh {
         let Some(findings) = self.engine.news() else {
             return;
         };
+        if let Some(cluster) = &mut self.cluster {
+            cluster.board.findings_changed();
+        }
         let news = self.ledger.set_findings(findings.into_iter().collect());
         for finding in news.appeared {
             let place = self
@@ -374,9 +495,9 @@ impl Mesh {
 fn problem_json(problem: &Problem) -> Value {
     json!({
         "severity": problem.severity.to_string(),
-        "file": problem.place.file,
-        "line": problem.place.line,
-        "column": problem.place.column,
+        "file": problem.place.as_ref().map(|place| &place.file),
+        "line": problem.place.as_ref().map(|place| place.line),
+        "column": problem.place.as_ref().map(|place| place.column),
         "object": problem.object.as_ref().map(ToString::to_string),
         "field": problem.field,
         "message": problem.message,
@@ -400,7 +521,7 @@ fn saved_at(batch: &Batch) -> SystemTime {
         .iter()
         .filter_map(|change| change.object.as_ref())
         .filter_map(|observed| {
-            std::fs::metadata(&observed.place.file)
+            std::fs::metadata(&observed.place.as_ref()?.file)
                 .ok()?
                 .modified()
                 .ok()

@@ -2,11 +2,14 @@
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use tulle_injector::webhook::LATENCY_BOUNDS;
 use tulle_runtime::metrics::MetricsBuilder;
-use tulle_xds::Server;
+
+use super::late::Late;
 
 /// Metrics that the mesh's task writes.
 #[derive(Debug, Clone)]
@@ -16,7 +19,7 @@ pub(super) struct Metrics {
 }
 
 /// All metrics, and the registry that shows them.
-pub(super) fn metrics(server: Server) -> (Metrics, tulle_runtime::metrics::Metrics) {
+pub(super) fn metrics(late: Late) -> (Metrics, tulle_runtime::metrics::Metrics) {
     let mut builder = MetricsBuilder::new(env!("CARGO_PKG_VERSION"));
     let metrics = Metrics {
         convergence: Histogram::new(exponential_buckets(0.001, 2.0, 16)),
@@ -26,14 +29,18 @@ pub(super) fn metrics(server: Server) -> (Metrics, tulle_runtime::metrics::Metri
         "Time from a file's save until the last proxy concerned has accepted the change",
         metrics.convergence.clone(),
     );
+    builder.scope("xds").register_collector(Box::new(Xds(late.clone())));
     builder
-        .scope("xds")
-        .register_collector(Box::new(Xds(server)));
+        .scope("webhook")
+        .register_collector(Box::new(Webhooks(late.clone())));
+    builder
+        .scope("status")
+        .register_collector(Box::new(Writers(late)));
     (metrics, builder.build())
 }
 
 /// Reads the server's own counters when somebody looks.
-struct Xds(Server);
+struct Xds(Late);
 
 impl std::fmt::Debug for Xds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -43,7 +50,10 @@ impl std::fmt::Debug for Xds {
 
 impl Collector for Xds {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let counters = self.0.counters();
+        let Some(server) = self.0.server() else {
+            return Ok(());
+        };
+        let counters = server.counters();
         let totals = [
             (
                 "connections_accepted",
@@ -96,13 +106,83 @@ impl Collector for Xds {
             counter.encode(metric)?;
         }
         let gauges = [
-            ("streams", "Streams now", self.0.streams()),
-            ("connections", "Connections now", self.0.connections()),
+            ("streams", "Streams now", server.streams()),
+            ("connections", "Connections now", server.connections()),
         ];
         for (name, help, value) in gauges {
             let gauge = ConstGauge::new(value as u64);
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
             gauge.encode(metric)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads the counts of the webhooks when somebody looks.
+#[derive(Debug)]
+struct Webhooks(Late);
+
+impl Collector for Webhooks {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Some(stats) = self.0.webhooks() else {
+            return Ok(());
+        };
+        let stats = stats.snapshot();
+        let name = "request_duration_seconds";
+        let help = "Time from a request's head to its answer";
+        let mut durations =
+            encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        for series in &stats.requests {
+            let labels = [
+                ("path", series.route.as_str()),
+                ("outcome", series.outcome.as_str()),
+            ];
+            let bounds = LATENCY_BOUNDS.iter().copied().chain([f64::MAX]);
+            let buckets: Vec<(f64, u64)> = bounds.zip(series.buckets).collect();
+            durations
+                .encode_family(&labels)?
+                .encode_histogram::<[(String, String); 0]>(series.sum_seconds, series.count, &buckets, None)?;
+        }
+        let connections = stats.connections;
+        for (name, help, value) in [
+            ("connections_accepted", "Connections accepted", connections.accepted),
+            ("connections_evicted", "Connections closed to make room", connections.evicted),
+            ("connections_refused", "Connections closed because there were too many", connections.refused),
+            ("handshakes_failed", "TLS handshakes that failed or took too long", connections.handshakes_failed),
+        ] {
+            let counter = ConstCounter::new(value);
+            let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+            counter.encode(metric)?;
+        }
+        let gauge = ConstGauge::new(connections.open);
+        let metric =
+            encoder.encode_descriptor("connections", "Connections now", None, gauge.metric_type())?;
+        gauge.encode(metric)
+    }
+}
+
+/// Reads the counts of what is written to the API server when somebody looks.
+#[derive(Debug)]
+struct Writers(Late);
+
+impl Collector for Writers {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Some(counters) = self.0.writers() else {
+            return Ok(());
+        };
+        let counts = counters.now();
+        for (name, help, value) in [
+            ("written", "Statuses written", counts.statuses),
+            ("unchanged", "Looks at an object that had its status already", counts.unchanged),
+            ("events", "Events made", counts.events),
+            ("events_dropped", "Events that had no room, or failed", counts.events_dropped),
+            ("finalizers", "Objects freed of the old controller's finalizers", counts.finalizers),
+            ("conflicts", "Writes refused because the object had changed", counts.conflicts),
+            ("failures", "Writes that failed otherwise and are tried again", counts.failures),
+        ] {
+            let counter = ConstCounter::new(value);
+            let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+            counter.encode(metric)?;
         }
         Ok(())
     }

@@ -2,11 +2,11 @@
 
 use std::time::SystemTime;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tulle_model::{ObjectId, Str};
 
 /// Which resource of which proxies.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RefusalKey {
     /// The proxies' group, such as `virtualnode/shop/front`.
     pub scope: Str,
@@ -17,20 +17,22 @@ pub struct RefusalKey {
 }
 
 /// What the proxy said, and whom it concerns.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// Envoy's own words.
     pub message: Str,
     /// Objects from which the resource was made.
     pub objects: Vec<ObjectId>,
     /// When it was first refused.
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "crate::time")]
     pub since: SystemTime,
 }
 
-fn seconds<S: serde::Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    let since_epoch = time
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    serializer.serialize_f64(since_epoch.as_millis() as f64 / 1000.0)
+/// A refusal as one of its objects sees it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refused {
+    /// Which resource of which proxies.
+    pub key: RefusalKey,
+    /// Envoy's own words.
+    pub message: Str,
 }

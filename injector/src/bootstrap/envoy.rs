@@ -1,31 +1,32 @@
 //! The bootstrap in Envoy's own words.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use tulle_proto::bootstrap::bootstrap::{DeferredStatOptions, DynamicResources, StaticResources};
 use tulle_proto::bootstrap::{
     Admin, Bootstrap, ClusterManager, LayeredRuntime, RuntimeLayer, runtime_layer,
 };
 use tulle_proto::cluster::Cluster;
-use tulle_proto::cluster::cluster::{ClusterDiscoveryType, DiscoveryType, DnsLookupFamily};
+use tulle_proto::cluster::cluster::{ClusterDiscoveryType, CustomClusterType, DiscoveryType};
 use tulle_proto::core::config_source::ConfigSourceSpecifier;
 use tulle_proto::core::data_source::Specifier;
 use tulle_proto::core::grpc_service::{EnvoyGrpc, TargetSpecifier};
 use tulle_proto::core::{
     AggregatedConfigSource, ApiConfigSource, ApiVersion, BackoffStrategy, ConfigSource, DataSource,
     GrpcService, Http2ProtocolOptions, KeepaliveSettings, Node, PathConfigSource, RetryPolicy,
-    TransportSocket, TypedExtensionConfig, address, api_config_source, socket_address,
-    transport_socket,
+    TransportSocket, TypedExtensionConfig, WatchedDirectory, api_config_source, transport_socket,
 };
 use tulle_proto::discovery::DiscoveryResponse;
-use tulle_proto::endpoint::{
-    ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint,
-};
 use tulle_proto::http_connection_manager::{HttpFilter, http_filter};
+use tulle_proto::listener::Listener;
 use tulle_proto::matcher::{StringMatcher, string_matcher};
 use tulle_proto::pb::envoy::config::overload::v3::{
     OverloadManager, ResourceMonitor, resource_monitor,
 };
+use tulle_proto::pb::envoy::extensions::clusters::common::dns::v3::DnsLookupFamily;
+use tulle_proto::pb::envoy::extensions::clusters::dns::v3::DnsCluster;
+use tulle_proto::pb::envoy::extensions::clusters::dns::v3::dns_cluster::RefreshRate;
 use tulle_proto::pb::envoy::extensions::filters::http::credential_injector::v3::CredentialInjector;
 use tulle_proto::pb::envoy::extensions::filters::http::upstream_codec::v3::UpstreamCodec;
 use tulle_proto::pb::envoy::extensions::http::injected_credentials::generic::v3::Generic;
@@ -49,7 +50,8 @@ use tulle_proto::{
     Any, JsonError, RE2_PROGRAM_SIZE, RE2_PROGRAM_SIZE_KEY, any, message_to_json, to_yaml,
 };
 
-use super::{BootstrapSpec, Server};
+use super::Server;
+use super::local::{self, socket};
 
 /// The name of the static cluster through which Envoy reaches the control plane.
 pub const XDS_CLUSTER: &str = "xds";
@@ -59,13 +61,15 @@ pub const DOWNSTREAM_CONNECTIONS: i64 = 50_000;
 const TOKEN_SECRET: &str = "token";
 const ROOT_SECRET: &str = "root";
 
-const CONNECT_TIMEOUT: Duration = seconds(5);
 const RETRY_BASE: Duration = Duration {
     seconds: 0,
     nanos: 500_000_000,
 };
 /// Envoy's own limit is 30 s; herds are held in check by the control plane's admission, not by long waits.
 const RETRY_MAX: Duration = seconds(5);
+/// Envoy's own is 5 s, a burden on DNS where there are many Envoys.
+const DNS_REFRESH: Duration = seconds(30);
+const DNS_RETRY_BASE: Duration = seconds(1);
 /// A control plane that vanished without a word is noticed after interval + timeout.
 const KEEPALIVE_INTERVAL: Duration = seconds(30);
 const KEEPALIVE_TIMEOUT: Duration = seconds(10);
@@ -81,32 +85,44 @@ pub(super) fn render<M: prost::Name>(message: &M) -> Result<String, JsonError> {
     to_yaml(&message_to_json(message)?)
 }
 
-pub(super) fn bootstrap(
-    spec: &BootstrapSpec,
-    server: &Server,
-    token_sds: &str,
-    root_sds: &str,
-) -> Bootstrap {
+/// What differs from one bootstrap to another.
+pub(super) struct Parts<'a> {
+    /// `None`: the command line says it.
+    pub(super) node: Option<Node>,
+    pub(super) admin: SocketAddr,
+    pub(super) control_plane: &'a str,
+    pub(super) control_plane_port: u16,
+    pub(super) server: &'a Server,
+    /// The SDS files.
+    pub(super) token_sds: &'a str,
+    pub(super) root_sds: &'a str,
+    /// The folder whose renames tell that the SDS files have changed; `None`: they are replaced one by one.
+    pub(super) watched: Option<&'a str>,
+    /// Listeners that need no control plane, and their clusters.
+    pub(super) listeners: Vec<Listener>,
+    pub(super) clusters: Vec<Cluster>,
+}
+
+pub(super) fn bootstrap(parts: Parts<'_>) -> Bootstrap {
+    let mut clusters = vec![xds_cluster(&parts)];
+    clusters.extend(parts.clusters);
     Bootstrap {
-        node: Some(Node {
-            id: spec.node_id.clone(),
-            cluster: spec.node_cluster.clone(),
-            ..Default::default()
-        }),
+        node: parts.node,
         admin: Some(Admin {
-            address: Some(socket(&spec.admin.ip().to_string(), spec.admin.port())),
+            address: Some(socket(&parts.admin.ip().to_string(), parts.admin.port())),
             // Whoever has to look into an overloaded Envoy must still get in.
             ignore_global_conn_limit: true,
             ..Default::default()
         }),
         dynamic_resources: Some(DynamicResources {
-            ads_config: Some(ads(server)),
+            ads_config: Some(ads(parts.server)),
             lds_config: Some(over_ads()),
             cds_config: Some(over_ads()),
             ..Default::default()
         }),
         static_resources: Some(StaticResources {
-            clusters: vec![xds_cluster(spec, server, token_sds, root_sds)],
+            clusters,
+            listeners: parts.listeners,
             ..Default::default()
         }),
         // Together they save some 40 % of Envoy's memory: what no request has used yet is not built on each worker.
@@ -196,51 +212,59 @@ fn runtime() -> LayeredRuntime {
     }
 }
 
-fn xds_cluster(spec: &BootstrapSpec, server: &Server, token_sds: &str, root_sds: &str) -> Cluster {
-    let discovery = match server {
-        Server::Address => DiscoveryType::Static,
-        Server::Name(_) => DiscoveryType::StrictDns,
-    };
-    let (sni, dns_lookup_family) = match server {
+fn xds_cluster(parts: &Parts<'_>) -> Cluster {
+    let (discovery, sni) = match parts.server {
         // An address is no server name.
-        Server::Address => (String::new(), DnsLookupFamily::Auto),
-        // One family only: Envoy would take turns between the two, also where the server listens on one.
-        Server::Name(name) => (name.clone(), DnsLookupFamily::V4Preferred),
+        Server::Address => (
+            ClusterDiscoveryType::Type(DiscoveryType::Static.into()),
+            String::new(),
+        ),
+        Server::Name(name) => (ClusterDiscoveryType::ClusterType(by_name()), name.clone()),
     };
+    let server = local::at(
+        XDS_CLUSTER,
+        socket(parts.control_plane, parts.control_plane_port),
+    );
     Cluster {
-        name: XDS_CLUSTER.into(),
-        connect_timeout: Some(CONNECT_TIMEOUT),
-        cluster_discovery_type: Some(ClusterDiscoveryType::Type(discovery.into())),
-        dns_lookup_family: dns_lookup_family.into(),
-        load_assignment: Some(ClusterLoadAssignment {
-            cluster_name: XDS_CLUSTER.into(),
-            endpoints: vec![LocalityLbEndpoints {
-                lb_endpoints: vec![LbEndpoint {
-                    host_identifier: Some(lb_endpoint::HostIdentifier::Endpoint(Endpoint {
-                        address: Some(socket(&spec.control_plane, spec.control_plane_port)),
-                        ..Default::default()
-                    })),
-                    ..Default::default()
-                }],
-                ..Default::default()
-            }],
-            ..Default::default()
-        }),
+        cluster_discovery_type: Some(discovery),
         transport_socket: Some(TransportSocket {
             name: "envoy.transport_sockets.tls".into(),
             config_type: Some(transport_socket::ConfigType::TypedConfig(any(&tls(
-                sni, root_sds,
+                sni,
+                from_file(ROOT_SECRET, parts.root_sds, parts.watched),
             )))),
         }),
         typed_extension_protocol_options: HashMap::from([(
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions".into(),
-            any(&http_options(token_sds)),
+            any(&http_options(from_file(
+                TOKEN_SECRET,
+                parts.token_sds,
+                parts.watched,
+            ))),
         )]),
-        ..Default::default()
+        ..server
     }
 }
 
-fn tls(sni: String, root_sds: &str) -> UpstreamTlsContext {
+/// A name is asked for again now and then, also while the stream is up.
+fn by_name() -> CustomClusterType {
+    let dns = DnsCluster {
+        dns_refresh_rate: Some(DNS_REFRESH),
+        dns_failure_refresh_rate: Some(RefreshRate {
+            base_interval: Some(DNS_RETRY_BASE),
+            max_interval: Some(RETRY_MAX),
+        }),
+        // One family only: Envoy would take turns between the two, also where the server listens on one.
+        dns_lookup_family: DnsLookupFamily::V4Preferred.into(),
+        ..Default::default()
+    };
+    CustomClusterType {
+        name: "envoy.cluster.dns".into(),
+        typed_config: Some(any(&dns)),
+    }
+}
+
+fn tls(sni: String, root: SdsSecretConfig) -> UpstreamTlsContext {
     UpstreamTlsContext {
         sni,
         common_tls_context: Some(CommonTlsContext {
@@ -254,7 +278,7 @@ fn tls(sni: String, root_sds: &str) -> UpstreamTlsContext {
             }),
             alpn_protocols: vec!["h2".into()],
             validation_context_type: Some(ValidationContextType::ValidationContextSdsSecretConfig(
-                from_file(ROOT_SECRET, root_sds),
+                root,
             )),
             ..Default::default()
         }),
@@ -262,7 +286,7 @@ fn tls(sni: String, root_sds: &str) -> UpstreamTlsContext {
     }
 }
 
-fn http_options(token_sds: &str) -> HttpProtocolOptions {
+fn http_options(token: SdsSecretConfig) -> HttpProtocolOptions {
     HttpProtocolOptions {
         upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(
             ExplicitHttpConfig {
@@ -285,7 +309,7 @@ fn http_options(token_sds: &str) -> HttpProtocolOptions {
                     credential: Some(TypedExtensionConfig {
                         name: "envoy.http.injected_credentials.generic".into(),
                         typed_config: Some(any(&Generic {
-                            credential: Some(from_file(TOKEN_SECRET, token_sds)),
+                            credential: Some(token),
                             header_value_prefix: "Bearer ".into(),
                             ..Default::default()
                         })),
@@ -338,7 +362,7 @@ pub(super) fn secret_file(secret: &Secret) -> DiscoveryResponse {
     }
 }
 
-fn from_file(name: &str, path: &str) -> SdsSecretConfig {
+fn from_file(name: &str, path: &str, watched: Option<&str>) -> SdsSecretConfig {
     SdsSecretConfig {
         name: name.into(),
         sds_config: Some(ConfigSource {
@@ -346,6 +370,10 @@ fn from_file(name: &str, path: &str) -> SdsSecretConfig {
             config_source_specifier: Some(ConfigSourceSpecifier::PathConfigSource(
                 PathConfigSource {
                     path: path.into(),
+                    watched_directory: watched.map(|path| WatchedDirectory {
+                        path: path.into(),
+                        ..Default::default()
+                    }),
                     ..Default::default()
                 },
             )),
@@ -366,17 +394,5 @@ fn filter(name: &str, config: Any) -> HttpFilter {
         name: name.into(),
         config_type: Some(http_filter::ConfigType::TypedConfig(config)),
         ..Default::default()
-    }
-}
-
-fn socket(address: &str, port: u16) -> tulle_proto::core::Address {
-    tulle_proto::core::Address {
-        address: Some(address::Address::SocketAddress(
-            tulle_proto::core::SocketAddress {
-                address: address.into(),
-                port_specifier: Some(socket_address::PortSpecifier::PortValue(port.into())),
-                ..Default::default()
-            },
-        )),
     }
 }

@@ -1,11 +1,16 @@
 //! Client policies, reduced to what tells them apart.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 use tulle_crds::appmesh;
 use tulle_model::policy::ClientPolicy;
 
 use crate::field::Field;
 use crate::report::Report;
+
+/// What becomes of calls under a policy that says how TLS is used.
+const PLAINTEXT: &str = "calls that it covers are in plaintext until then, where proxies use mutual TLS by themselves too";
 
 /// The policy as the model keeps it: its fingerprint. TLS is not compiled yet, which is said.
 ///
@@ -18,10 +23,15 @@ pub(crate) fn client_policy(
 ) -> Option<ClientPolicy> {
     let policy = policy?;
     if policy.tls.is_some() {
-        report.not_honoured_yet(&field.key("tls"));
+        report.half_honoured_yet(&field.key("tls"), PLAINTEXT);
     }
     Some(ClientPolicy {
         fingerprint: fingerprint(policy).into(),
+        tls: policy.tls.as_ref().and_then(|tls| {
+            let ports = tls.ports.iter();
+            let known: BTreeSet<u16> = ports.filter_map(|port| (*port).try_into().ok()).collect();
+            (tls.ports.is_empty() || !known.is_empty()).then_some(known)
+        }),
     })
 }
 

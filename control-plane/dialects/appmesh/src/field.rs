@@ -12,6 +12,11 @@ impl Field {
         Self("spec".to_owned())
     }
 
+    /// An entry of the object's labels or annotations.
+    pub(crate) fn metadata_entry(map: &str, key: &str) -> Self {
+        Self(format!("metadata.{map}[{key}]"))
+    }
+
     /// A member of this field.
     pub(crate) fn key(&self, key: &str) -> Self {
         Self(format!("{}.{key}", self.0))

@@ -7,7 +7,11 @@
 //! - **In:** a [`tulle_crds::Object`] and the fields that its schema did not know.
 //! - **Out:** a [`Translated`] with references unresolved; equal input gives equal output.
 //! - **Must never:** look up another object, know Envoy's types, or pass over a field in silence.
+//!
+//! [`admit`] is the other question about one object: what the admission webhooks write into it and refuse. It alone is told
+//! of other objects, by its caller.
 
+pub mod admit;
 mod backend_group;
 mod client_policy;
 mod duration;
@@ -44,7 +48,7 @@ pub const REALM: &str = "appmesh";
 pub fn translate(object: &Object, unknown_fields: &[String]) -> Option<Translated> {
     let mut report = Report::new(id(object));
     let fragment = match object {
-        Object::Mesh(object) => mesh::translate(&mut report, &object.spec),
+        Object::Mesh(object) => mesh::translate(&mut report, &object.metadata, &object.spec),
         Object::VirtualNode(object) => virtual_node::translate(&mut report, &object.spec),
         Object::VirtualService(object) => virtual_service::translate(&mut report, &object.spec),
         Object::VirtualRouter(object) => virtual_router::translate(&mut report, &object.spec),
@@ -55,7 +59,11 @@ pub fn translate(object: &Object, unknown_fields: &[String]) -> Option<Translate
             gateway_route::translate(&mut report, &object.spec, labels.collect())
         }
         Object::BackendGroup(object) => backend_group::translate(&mut report, &object.spec),
-        Object::Namespace(_) | Object::Service(_) | Object::EndpointSlice(_) | Object::Pod(_) => {
+        Object::Namespace(_)
+        | Object::Service(_)
+        | Object::EndpointSlice(_)
+        | Object::Pod(_)
+        | Object::Node(_) => {
             return None;
         }
     };

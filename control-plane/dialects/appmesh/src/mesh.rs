@@ -1,6 +1,7 @@
 //! Mesh.
 
 use tulle_crds::appmesh::{EgressFilterType, IpPreference, MeshSpec};
+use tulle_crds::core::ObjectMeta;
 use tulle_model::fragment::{Fragment, Mesh};
 use tulle_model::policy;
 
@@ -9,7 +10,11 @@ use crate::names;
 use crate::report::{Report, code};
 use crate::selector::selector;
 
-pub(crate) fn translate(report: &mut Report, spec: &MeshSpec) -> Option<Fragment> {
+pub(crate) fn translate(
+    report: &mut Report,
+    metadata: &ObjectMeta,
+    spec: &MeshSpec,
+) -> Option<Fragment> {
     let field = Field::spec();
     let name = names::name("", &report.object().name);
     if spec.mesh_owner.is_some() {
@@ -30,7 +35,43 @@ pub(crate) fn translate(report: &mut Report, spec: &MeshSpec) -> Option<Fragment
         ),
         egress,
         ip: ip_preference(report, &field, spec),
+        mtls: mtls(report, metadata),
     }))
+}
+
+/// What the mesh says of mTLS, by annotation or label. Where both say something that can be understood, the
+/// annotation counts.
+fn mtls(report: &mut Report, metadata: &ObjectMeta) -> Option<policy::MtlsMode> {
+    let places = [
+        ("annotations", metadata.annotations.as_ref()),
+        ("labels", metadata.labels.as_ref()),
+    ];
+    let mut counts: Option<policy::MtlsMode> = None;
+    for (place, entries) in places {
+        let Some(text) = entries.and_then(|entries| entries.get(policy::MTLS_SWITCH)) else {
+            continue;
+        };
+        let field = Field::metadata_entry(place, policy::MTLS_SWITCH);
+        match (text.parse::<policy::MtlsMode>(), counts) {
+            (Ok(mode), None) => counts = Some(mode),
+            (Ok(mode), Some(known)) if mode != known => report.warning(
+                code::DUPLICATE,
+                &field,
+                format!("the label says {mode}, the annotation {known}; the annotation counts"),
+                "remove one of the two",
+            ),
+            (Ok(_), Some(_)) => {}
+            (Err(error), _) => {
+                report.error(
+                    code::INVALID,
+                    &field,
+                    format!("{error}; it is passed over"),
+                    "write permissive, strict or off",
+                );
+            }
+        }
+    }
+    counts
 }
 
 fn ip_preference(report: &mut Report, field: &Field, spec: &MeshSpec) -> policy::IpPreference {

@@ -26,6 +26,11 @@ pub(crate) fn underscored(name: &Name) -> String {
     format!("{}_{}", name.name, name.namespace)
 }
 
+/// The default awsName of virtual services, the host that clients call: `<name>.<namespace>`.
+pub(crate) fn dotted(name: &Name) -> String {
+    format!("{}.{}", name.name, name.namespace)
+}
+
 /// The mesh that `spec.meshRef` names. Its `uid` serves admission alone and is not looked at.
 pub(crate) fn mesh(mesh_ref: Option<&MeshRef>) -> Option<Name> {
     let mesh_ref = mesh_ref?;

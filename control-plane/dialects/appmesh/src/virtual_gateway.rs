@@ -99,6 +99,7 @@ fn listener(
         port: ports::listener_port(report, field, given.port_mapping.port, seen)?,
         protocol,
         timeouts: Timeouts::default(),
+        tls: given.tls.is_some(),
     })
 }
 

@@ -12,16 +12,15 @@ use crate::report::{LeftOut, Report, code};
 pub(crate) fn translate(report: &mut Report, spec: &VirtualServiceSpec) -> Option<Fragment> {
     let field = Field::spec();
     let object = report.object().clone();
-    let alias = names::alias(spec.aws_name.as_deref(), || {
-        format!("{}.{}", object.name, object.namespace)
-    });
+    let name = names::name(&object.namespace, &object.name);
+    let alias = names::alias(spec.aws_name.as_deref(), || names::dotted(&name));
     let provider = spec
         .provider
         .as_ref()
         .and_then(|given| provider(report, &field.key("provider"), given).ok());
     let host = hosts::host(report, &field.key("awsName"), &alias).ok()?;
     Some(Fragment::Service(Service {
-        name: names::name(&object.namespace, &object.name),
+        name,
         object,
         host,
         alias,

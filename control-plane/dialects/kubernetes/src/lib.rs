@@ -1,7 +1,8 @@
 //! Kubernetes' own kinds, as far as the mesh reads them.
 //!
-//! - **Duty:** one Namespace, Service, EndpointSlice or Pod → its fragment: labels, names and
-//!   ports, endpoints with their conditions, addresses and readiness.
+//! - **Duty:** one Namespace, Service, EndpointSlice, Pod or Node → its fragment: labels, names and
+//!   ports, endpoints with their conditions, addresses and readiness, the proxy that was put into
+//!   a pod, zones.
 //! - **In:** a [`tulle_crds::Object`].
 //! - **Out:** a [`Translated`]; equal input gives equal output.
 //! - **Must never:** look up another object (which endpoints or pods belong to what is the index's
@@ -10,7 +11,9 @@
 mod address;
 mod endpoint_slice;
 mod namespace;
+mod node;
 mod pod;
+mod pod_proxy;
 mod port;
 mod report;
 mod service;
@@ -23,14 +26,15 @@ use tulle_model::{ObjectId, Str};
 
 use crate::report::Report;
 
-/// Translates an object of one of the four kinds; `None` for an object of a mesh dialect.
+/// Translates an object of one of the five kinds; `None` for an object of a mesh dialect.
 pub fn translate(object: &Object) -> Option<Translated> {
     let mut report = Report::new(id(object));
     let fragment = match object {
-        Object::Namespace(object) => Some(namespace::translate(&report, object)),
+        Object::Namespace(object) => Some(namespace::translate(&mut report, object)),
         Object::Service(object) => Some(service::translate(&mut report, object)),
         Object::EndpointSlice(object) => endpoint_slice::translate(&mut report, object),
         Object::Pod(object) => Some(pod::translate(&mut report, object)),
+        Object::Node(object) => Some(node::translate(&report, object)),
         Object::Mesh(_)
         | Object::VirtualNode(_)
         | Object::VirtualService(_)

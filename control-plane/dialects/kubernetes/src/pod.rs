@@ -3,27 +3,40 @@
 use std::net::IpAddr;
 
 use tulle_crds::core;
+use tulle_model::Str;
 use tulle_model::fragment::{Fragment, Pod};
 
 use crate::address::address;
 use crate::labels;
+use crate::pod_proxy::pod_proxy;
 use crate::report::Report;
 
 pub(crate) fn translate(report: &mut Report, pod: &core::Pod) -> Fragment {
     let object = report.object.clone();
+    let status = pod.status.as_ref();
+    let spec = pod.spec.as_ref();
+    let service_account = spec.and_then(|spec| spec.service_account_name.as_deref());
+    let node = spec.and_then(|spec| spec.node_name.as_deref());
     Fragment::Pod(Pod {
         namespace: object.namespace.clone(),
         name: object.name.clone(),
         labels: labels(&pod.metadata),
-        ips: pod
-            .status
-            .as_ref()
-            .map(|status| ips(report, status))
-            .unwrap_or_default(),
-        ready: pod.status.as_ref().is_some_and(is_ready),
+        ips: status.map(|status| ips(report, status)).unwrap_or_default(),
+        ready: status.is_some_and(is_ready),
         terminating: pod.metadata.deletion_timestamp.is_some(),
+        uid: pod.metadata.uid.as_deref().unwrap_or_default().into(),
+        service_account: service_account.unwrap_or_default().into(),
+        node: node.filter(|node| !node.is_empty()).map(Str::from),
+        proxy: pod_proxy(report, &pod.metadata),
+        finished: status.is_some_and(is_finished),
+        host_network: spec.and_then(|spec| spec.host_network) == Some(true),
         object,
     })
+}
+
+/// Whether all containers have ended for good.
+fn is_finished(status: &core::PodStatus) -> bool {
+    matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"))
 }
 
 /// `podIPs`, or `podIP` where that is all there is; the pod's main address first.

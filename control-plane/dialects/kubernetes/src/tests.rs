@@ -7,6 +7,7 @@ use tulle_model::Severity;
 use tulle_model::fragment::{
     EndpointSlice, Fragment, KubeService, Namespace, Pod, SliceEndpoint, Translated,
 };
+use tulle_model::policy::MtlsMode;
 
 use crate::translate;
 
@@ -319,6 +320,191 @@ fn pods_without_network_and_pods_that_go_away() {
 }
 
 #[test]
+fn pods_say_who_they_are_and_whether_they_are_over() {
+    let object = json!({
+        "metadata": {"name": "p", "namespace": "ns", "uid": "u-1"},
+        "spec": {"containers": [], "serviceAccountName": "front", "nodeName": "m",
+            "hostNetwork": true},
+        "status": {"phase": "Running"},
+    });
+    let full = pod_of(translated("v1", "Pod", object));
+    assert_eq!(
+        (&*full.uid, &*full.service_account, full.node.as_deref()),
+        ("u-1", "front", Some("m"))
+    );
+    assert!(full.host_network && !full.finished);
+    let bare = pod_of(pod(json!({}), Value::Null));
+    assert_eq!(
+        (&*bare.uid, &*bare.service_account, bare.node.as_deref()),
+        ("", "", None)
+    );
+    assert!(!bare.host_network && !bare.finished && bare.proxy.is_none());
+    for (phase, finished) in [
+        ("Pending", false),
+        ("Running", false),
+        ("Succeeded", true),
+        ("Failed", true),
+        ("Unknown", false),
+    ] {
+        let pod = pod_of(pod(json!({}), json!({"phase": phase})));
+        assert_eq!(pod.finished, finished, "{phase}");
+    }
+}
+
+#[test]
+fn a_pod_has_the_proxy_that_the_injector_wrote_down() {
+    let proxy =
+        |annotations: Value| pod_of(pod(json!({"annotations": annotations}), json!({}))).proxy;
+    let sidecar = |ports: &str| {
+        let proxy = proxy(json!({
+            "tulle.dev/proxy": "virtualnode/ns/front", "tulle.dev/inbound-ports": ports}));
+        let proxy = proxy.unwrap();
+        assert_eq!(proxy.id.to_string(), "virtualnode/ns/front");
+        proxy.inbound.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(sidecar("8080,9090"), [8080, 9090]);
+    assert_eq!(sidecar(" 9090 , 8080, 8080"), [8080, 9090]);
+    assert_eq!(sidecar(""), [0_u16; 0]);
+    let gateway = proxy(json!({"tulle.dev/proxy": "virtualgateway/ns/in"})).unwrap();
+    assert_eq!(gateway.id.to_string(), "virtualgateway/ns/in");
+    assert!(gateway.inbound.is_empty());
+    assert_eq!(proxy(json!({"other": "x"})), None);
+}
+
+#[test]
+fn a_proxy_that_cannot_be_right_is_reported_and_none() {
+    const PROXY: &str = "metadata.annotations[tulle.dev/proxy]";
+    const PORTS: &str = "metadata.annotations[tulle.dev/inbound-ports]";
+    let cases = [
+        (
+            json!({"tulle.dev/proxy": "front"}),
+            (Severity::Error, PROXY),
+        ),
+        (json!({"tulle.dev/proxy": ""}), (Severity::Error, PROXY)),
+        (
+            json!({"tulle.dev/proxy": "virtualnode/ns/a/b"}),
+            (Severity::Error, PROXY),
+        ),
+        // Another namespace's proxy.
+        (
+            json!({"tulle.dev/proxy": "virtualnode/bank/vault"}),
+            (Severity::Error, PROXY),
+        ),
+        (
+            json!({"tulle.dev/inbound-ports": "80"}),
+            (Severity::Warning, PORTS),
+        ),
+    ];
+    for (annotations, finding) in cases {
+        let translated = pod(json!({"annotations": annotations}), json!({}));
+        assert_eq!(findings(&translated), [finding], "{annotations}");
+        let Fragment::Pod(pod) = &translated.fragments[0] else {
+            panic!("a pod");
+        };
+        assert_eq!(pod.proxy, None, "{annotations}");
+    }
+    for (kind, ports, left, found) in [
+        (
+            "virtualnode",
+            "80,x,443",
+            vec![80, 443],
+            vec![(Severity::Error, PORTS)],
+        ),
+        (
+            "virtualnode",
+            "0,65536,-1,+5",
+            vec![],
+            vec![(Severity::Error, PORTS); 4],
+        ),
+        (
+            "virtualnode",
+            "80,",
+            vec![80],
+            vec![(Severity::Error, PORTS)],
+        ),
+        (
+            "virtualgateway",
+            "80",
+            vec![],
+            vec![(Severity::Warning, PORTS)],
+        ),
+    ] {
+        let translated = pod(
+            json!({"annotations": {"tulle.dev/proxy": format!("{kind}/ns/front"),
+                "tulle.dev/inbound-ports": ports}}),
+            json!({}),
+        );
+        assert_eq!(findings(&translated), found, "{ports}");
+        let Fragment::Pod(pod) = &translated.fragments[0] else {
+            panic!("a pod");
+        };
+        let inbound: Vec<u16> = pod.proxy.clone().unwrap().inbound.into_iter().collect();
+        assert_eq!(inbound, left, "{ports}");
+    }
+}
+
+#[test]
+fn namespaces_say_how_far_traffic_is_secured() {
+    let mtls = |metadata: Value| {
+        let mut object = json!({"metadata": {"name": "ns"}});
+        for (key, value) in metadata.as_object().unwrap() {
+            object["metadata"][key] = value.clone();
+        }
+        let translated = translated("v1", "Namespace", object);
+        let found: Vec<Severity> = findings(&translated).iter().map(|(it, _)| *it).collect();
+        match &translated.fragments[0] {
+            Fragment::Namespace(namespace) => (namespace.mtls, found),
+            other => panic!("{other:?}"),
+        }
+    };
+    let said = |value: &str| json!({"tulle.dev/mtls": value});
+    assert_eq!(mtls(json!({})), (None, vec![]));
+    for (text, mode) in [
+        ("off", MtlsMode::Off),
+        ("permissive", MtlsMode::Permissive),
+        ("strict", MtlsMode::Strict),
+    ] {
+        assert_eq!(mtls(json!({"labels": said(text)})), (Some(mode), vec![]));
+        assert_eq!(
+            mtls(json!({"annotations": said(text)})),
+            (Some(mode), vec![])
+        );
+    }
+    let both = json!({"labels": said("off"), "annotations": said("strict")});
+    assert_eq!(
+        mtls(both),
+        (Some(MtlsMode::Strict), vec![Severity::Warning])
+    );
+    assert_eq!(
+        mtls(json!({"labels": said("on")})),
+        (None, vec![Severity::Error])
+    );
+    let half = json!({"labels": said("off"), "annotations": said("Strict!")});
+    assert_eq!(mtls(half), (Some(MtlsMode::Off), vec![Severity::Error]));
+}
+
+#[test]
+fn nodes_have_a_zone() {
+    let zone = |labels: Value| {
+        let object = json!({"metadata": {"name": "m", "labels": labels}});
+        match clean(translated("v1", "Node", object)) {
+            Fragment::Node(node) => {
+                assert_eq!(&*node.name, "m");
+                node.zone.map(|zone| zone.to_string())
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let (new, old) = (
+        "topology.kubernetes.io/zone",
+        "failure-domain.beta.kubernetes.io/zone",
+    );
+    assert_eq!(zone(json!({})), None);
+    assert_eq!(zone(json!({new: "a", old: "b"})).as_deref(), Some("a"));
+    assert_eq!(zone(json!({new: "", old: "b"})).as_deref(), Some("b"));
+}
+
+#[test]
 fn other_kinds_are_not_kubernetes_own() {
     let mesh = json!({"metadata": {"name": "m"}});
     assert_eq!(
@@ -351,7 +537,11 @@ proptest! {
         }));
         prop_assert_eq!(translate(&slice), translate(&slice));
         let ips: Vec<Value> = addresses.iter().map(|ip| json!({"ip": ip})).collect();
-        let pod = object("v1", "Pod", json!({"metadata": {"name": "p"}, "status": {"podIPs": ips}}));
+        let texts: String = addresses.concat();
+        let pod = object("v1", "Pod", json!({"metadata": {"name": "p", "annotations": {
+            "tulle.dev/proxy": format!("virtualnode/default/{texts}"),
+            "tulle.dev/inbound-ports": texts,
+        }}, "status": {"podIPs": ips}}));
         prop_assert_eq!(translate(&pod), translate(&pod));
     }
 }

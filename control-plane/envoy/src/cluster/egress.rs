@@ -15,7 +15,7 @@ use tulle_proto::endpoint::{ClusterLoadAssignment, Endpoint, LbEndpoint, Localit
 use tulle_proto::pb::envoy::extensions::clusters::dns::v3::DnsCluster;
 
 use crate::plan::{Parts, Resource};
-use crate::{names, type_url, wire};
+use crate::{mtls, names, type_url, wire};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -66,6 +66,7 @@ impl Resource for Egress<'_> {
                 parts.touches.push(key.clone());
                 parts.requires.push(key);
                 by_endpoints(&mut cluster, service_name);
+                self.secure(&mut cluster, &mut parts);
             }
             Discovery::Dns {
                 hostname,
@@ -84,6 +85,18 @@ impl Resource for Egress<'_> {
         }
         parts.bytes = cluster.encode_to_vec();
         parts
+    }
+}
+
+impl Egress<'_> {
+    fn secure(&self, cluster: &mut Cluster, parts: &mut Parts) {
+        let ViewCluster { to, mtls, .. } = self.cluster;
+        if let Some(expected) = mtls {
+            let server_name = names::server_name(to);
+            let socket = mtls::upstream(to.protocol, server_name, &expected.identities);
+            cluster.transport_socket_matches = vec![socket];
+            parts.requires.extend(mtls::requires());
+        }
     }
 }
 

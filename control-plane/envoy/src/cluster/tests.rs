@@ -84,6 +84,7 @@ fn a_destination_by_dns_settles_after_a_while() {
 fn policies_share_endpoints_but_not_clusters() {
     let policy = ClientPolicy {
         fingerprint: "tls".into(),
+        tls: None,
     };
     let mut view = sidecar(EgressPolicy::DropAll);
     let mut second = view.clusters[0].clone();
@@ -147,6 +148,7 @@ fn two_members_whose_names_join_to_one_are_sent_once() {
             all_addresses: true,
         },
         ip: IpPreference::Unset,
+        mtls: None,
     };
     let mut twin = destination("a", Protocol::Http, 80);
     twin.workload.namespace = "other".into();

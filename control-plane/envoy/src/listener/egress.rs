@@ -14,8 +14,6 @@ use tulle_proto::listener::listener_filter_chain_match_predicate::Rule;
 use tulle_proto::listener::{
     FilterChain, FilterChainMatch, Listener, ListenerFilter, ListenerFilterChainMatchPredicate,
 };
-use tulle_proto::pb::envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
-use tulle_proto::pb::envoy::r#type::v3::Int32Range;
 
 use super::bind::Bind;
 use super::http::{Manager, Place};
@@ -212,20 +210,10 @@ impl Egress<'_> {
 /// every set of declared ports it also lets Envoy change filter chains in place: a listener whose
 /// listener filters change is replaced as a whole, and all its connections drained.
 fn tls_inspector() -> ListenerFilter {
-    let https = Rule::DestinationPortRange(Int32Range {
-        start: HTTPS.into(),
-        end: i32::from(HTTPS) + 1,
-    });
-    let elsewhere = Rule::NotMatch(Box::new(ListenerFilterChainMatchPredicate {
-        rule: Some(https),
-    }));
-    super::listener_filter(
-        "envoy.filters.listener.tls_inspector",
-        &TlsInspector::default(),
-        Some(ListenerFilterChainMatchPredicate {
-            rule: Some(elsewhere),
-        }),
-    )
+    let elsewhere = Rule::NotMatch(Box::new(super::port_predicate(HTTPS)));
+    super::tls_inspector(Some(ListenerFilterChainMatchPredicate {
+        rule: Some(elsewhere),
+    }))
 }
 
 /// A single address as a range.

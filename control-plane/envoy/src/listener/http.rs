@@ -2,7 +2,8 @@
 
 use tulle_model::policy::IpPreference;
 use tulle_proto::http_connection_manager::http_connection_manager::{
-    CodecType, PathWithEscapedSlashesAction, RouteSpecifier, UpgradeConfig,
+    CodecType, ForwardClientCertDetails, PathWithEscapedSlashesAction, RouteSpecifier,
+    SetCurrentClientCertDetails, UpgradeConfig,
 };
 use tulle_proto::http_connection_manager::http_filter::ConfigType;
 use tulle_proto::http_connection_manager::{HttpConnectionManager, HttpFilter, Rds};
@@ -23,8 +24,8 @@ pub(super) struct Manager {
 
 /// Where a connection manager stands.
 pub(super) enum Place {
-    /// Before the proxy's own application.
-    Ingress,
+    /// Before the proxy's own application; `identified`: for clients that have shown a certificate.
+    Ingress { identified: bool },
     /// Behind it; `by_host`: routes may send requests where their Host says.
     Egress { by_host: Option<IpPreference> },
     /// At the edge of the mesh, behind so many trusted proxies.
@@ -54,7 +55,11 @@ pub(super) fn manager(manager: Manager) -> Filter {
     };
     match manager.place {
         // Every path goes to the application, so there is nothing to normalize for.
-        Place::Ingress => {}
+        Place::Ingress { identified } => {
+            if identified {
+                say_who_calls(&mut config);
+            }
+        }
         Place::Egress { by_host } => {
             normalize(&mut config);
             if let Some(ip) = by_host {
@@ -81,6 +86,16 @@ pub(super) fn manager(manager: Manager) -> Filter {
         .http_filters
         .push(http_filter("envoy.filters.http.router", &Router::default()));
     super::filter("envoy.filters.network.http_connection_manager", &config)
+}
+
+/// Tells the application the caller's SPIFFE id. Where there is none Envoy takes the header away, by its
+/// own default, so that nobody can make one up.
+fn say_who_calls(config: &mut HttpConnectionManager) {
+    config.forward_client_cert_details = ForwardClientCertDetails::SanitizeSet.into();
+    config.set_current_client_cert_details = Some(SetCurrentClientCertDetails {
+        uri: true,
+        ..Default::default()
+    });
 }
 
 /// Routes look at paths: `/a/../b` and `/a//b` must not slip by them.

@@ -1,29 +1,51 @@
 //! What comes in to a sidecar.
+//!
+//! A secured port has a chain for other proxies, which are known by their ALPN protocol, and while it is
+//! permissive a second one for all others. The chain for proxies does not match `tls` as the transport
+//! protocol as well: nothing but a TLS hello says an ALPN protocol, and Envoy, which settles each
+//! criterion before it looks at the next, would close connections of applications that speak TLS
+//! themselves, for it would find no chain for them behind `tls`.
+
+use std::time::Duration;
 
 use prost::Message;
 use tulle_model::linked::{ProxyView, Sidecar};
-use tulle_model::policy::{Limits, Protocol};
+use tulle_model::policy::{Limits, MtlsMode, Protocol};
+use tulle_model::settings::Settings;
 use tulle_model::{Capture, ObjectId, Str};
 use tulle_proto::core::TrafficDirection;
-use tulle_proto::listener::{FilterChain, Listener};
+use tulle_proto::listener::listener_filter_chain_match_predicate::{MatchSet, Rule};
+use tulle_proto::listener::{
+    FilterChain, FilterChainMatch, Listener, ListenerFilterChainMatchPredicate,
+};
 
 use super::bind::Bind;
 use super::http::{Manager, Place};
 use super::{INBOUND_CAPTURE_PORT, chain_for_all, http, tcp};
 use crate::cluster::Application;
 use crate::plan::{Parts, Resource};
-use crate::{names, type_url};
+use crate::{mtls, names, type_url, wire};
+
+/// How long a permissive port of TCP waits for a hello before it takes the client for one that waits
+/// itself, as in protocols in which the server speaks first. Proxies send their hello at once; this is
+/// for one that is lost and sent again.
+const TCP_HELLO_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The listeners for what the application is sent; none if it listens on nothing.
 pub(crate) fn ingress<'a>(
     view: &'a ProxyView,
     sidecar: &'a Sidecar,
     capture: Capture,
+    settings: &Settings,
 ) -> Vec<Ingress<'a>> {
     let only = sidecar.inbound.len() == 1;
-    let listener = |bind, ports, captured| Ingress {
+    let listener = |bind, ports: Vec<Port>, captured| Ingress {
         bind,
         captured,
+        trust_domain: ports
+            .iter()
+            .any(Port::is_secured)
+            .then(|| Str::from(settings.trust_domain.as_str())),
         ports,
         origin: &view.object,
     };
@@ -35,6 +57,7 @@ pub(crate) fn ingress<'a>(
             cluster: Application::name_of(view, inbound),
             limits: inbound.limits,
         }),
+        mtls: inbound.mtls,
         only,
     });
     match capture {
@@ -57,6 +80,8 @@ pub(crate) struct Ingress<'a> {
     bind: Bind,
     captured: bool,
     ports: Vec<Port>,
+    /// Whose certificates are taken, where a port is secured.
+    trust_domain: Option<Str>,
     origin: &'a ObjectId,
 }
 
@@ -65,8 +90,19 @@ struct Port {
     number: u16,
     protocol: Protocol,
     tcp: Option<Tcp>,
+    mtls: MtlsMode,
     /// The application has no other port.
     only: bool,
+}
+
+impl Port {
+    fn is_secured(&self) -> bool {
+        self.mtls != MtlsMode::Off
+    }
+
+    fn is_open(&self) -> bool {
+        self.mtls != MtlsMode::Strict
+    }
 }
 
 #[derive(Debug, Hash)]
@@ -87,40 +123,107 @@ impl Resource for Ingress<'_> {
             name: self.name(),
             address: Some(self.bind.address()),
             traffic_direction: TrafficDirection::Inbound.into(),
-            filter_chains: self.ports.iter().map(|port| self.chain(port)).collect(),
+            filter_chains: self
+                .ports
+                .iter()
+                .flat_map(|port| self.chains(port))
+                .collect(),
             ..Default::default()
         };
         if self.captured {
             listener.listener_filters = vec![super::original_destination()];
         }
         let tcp = self.ports.iter().filter_map(|port| port.tcp.as_ref());
-        Parts {
-            bytes: listener.encode_to_vec(),
+        let mut parts = Parts {
             requires: tcp
                 .map(|tcp| (type_url::CLUSTER, Str::from(tcp.cluster.as_str())))
                 .collect(),
             origins: vec![self.origin.clone()],
             ..Default::default()
+        };
+        if self.trust_domain.is_some() {
+            self.recognize_proxies(&mut listener);
+            parts.requires.extend(mtls::requires());
         }
+        parts.bytes = listener.encode_to_vec();
+        parts
     }
 }
 
 impl Ingress<'_> {
-    fn chain(&self, port: &Port) -> FilterChain {
+    fn chains(&self, port: &Port) -> impl Iterator<Item = FilterChain> {
+        let trust_domain = self.trust_domain.as_ref();
+        let secured = trust_domain.filter(|_| port.is_secured());
+        let secured = secured.map(|trust_domain| self.secured_chain(port, trust_domain));
+        let open = port.is_open().then(|| {
+            let mut chain = self.chain(port, Place::Ingress { identified: false });
+            chain.filter_chain_match = self.matching(port);
+            chain
+        });
+        secured.into_iter().chain(open)
+    }
+
+    /// Of other proxies.
+    fn secured_chain(&self, port: &Port, trust_domain: &str) -> FilterChain {
+        let mut chain = self.chain(port, Place::Ingress { identified: true });
+        chain.name.push_str("_mtls");
+        chain.filter_chain_match = Some(FilterChainMatch {
+            application_protocols: mtls::ALPN.map(str::to_owned).to_vec(),
+            ..self.matching(port).unwrap_or_default()
+        });
+        chain.transport_socket = Some(mtls::downstream(trust_domain));
+        chain
+    }
+
+    fn chain(&self, port: &Port, place: Place) -> FilterChain {
         let stat_prefix = names::ingress_stat_prefix(port.only, port.protocol, port.number);
         let filter = match &port.tcp {
             Some(tcp) => tcp::proxy_to(stat_prefix, tcp.cluster.clone(), tcp.limits),
             None => Some(http::manager(Manager {
                 stat_prefix,
                 routes: names::ingress_routes(port.protocol, port.number),
-                place: Place::Ingress,
+                place,
             })),
         };
         let name = format!("{}_{}", port.protocol.as_str(), port.number);
-        let mut chain = chain_for_all(name, filter.into_iter().collect());
-        if self.captured {
-            chain.filter_chain_match = Some(super::destination_port(port.number));
+        chain_for_all(name, filter.into_iter().collect())
+    }
+
+    /// A listener of its own needs no match: what arrives is for its port.
+    fn matching(&self, port: &Port) -> Option<FilterChainMatch> {
+        self.captured.then(|| super::destination_port(port.number))
+    }
+
+    /// Has the first bytes of connections looked at, but for ports that nobody secures.
+    fn recognize_proxies(&self, listener: &mut Listener) {
+        let unsecured = self.ports.iter().filter(|port| !port.is_secured());
+        let unsecured: Vec<u16> = unsecured.map(|port| port.number).collect();
+        let inspector = super::tls_inspector(any_port(&unsecured));
+        listener.listener_filters.push(inspector);
+        if self.ports.iter().all(|port| !port.is_open()) {
+            return;
         }
-        chain
+        // Whoever says nothing is no proxy, which say their hello at once.
+        listener.continue_on_listener_filters_timeout = true;
+        let waits = |port: &Port| port.mtls == MtlsMode::Permissive && port.tcp.is_some();
+        if self.ports.iter().any(waits) {
+            listener.listener_filters_timeout = Some(wire::duration(TCP_HELLO_TIMEOUT));
+        }
+    }
+}
+
+/// Connections to one of these ports; `None` if there is none.
+fn any_port(ports: &[u16]) -> Option<ListenerFilterChainMatchPredicate> {
+    match ports {
+        [] => None,
+        [only] => Some(super::port_predicate(*only)),
+        several => Some(ListenerFilterChainMatchPredicate {
+            rule: Some(Rule::OrMatch(MatchSet {
+                rules: several
+                    .iter()
+                    .map(|port| super::port_predicate(*port))
+                    .collect(),
+            })),
+        }),
     }
 }

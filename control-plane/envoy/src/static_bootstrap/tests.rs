@@ -1,10 +1,10 @@
 use tulle_model::Capture;
-use tulle_model::policy::EgressPolicy;
+use tulle_model::policy::{EgressPolicy, MtlsMode};
 use tulle_model::settings::Settings;
 
 use super::*;
-use crate::fixture::{endpoint_set, sidecar};
-use crate::{endpoints, plan};
+use crate::fixture::{endpoint_set, secured, sidecar};
+use crate::{endpoints, plan, secrets};
 
 #[test]
 fn nothing_is_left_to_ask_a_control_plane_for() {
@@ -24,6 +24,34 @@ fn nothing_is_left_to_ask_a_control_plane_for() {
     let count = |url| resources.iter().filter(|r| r.type_url == url).count();
     assert_eq!(held.clusters.len(), count(type_url::CLUSTER));
     assert_eq!(held.listeners.len(), count(type_url::LISTENER));
+}
+
+#[test]
+fn secrets_are_there_or_the_error_names_the_one_that_is_not() {
+    let view = secured(sidecar(EgressPolicy::DropAll), MtlsMode::Permissive);
+    let plan = plan(&view, Capture::Transparent, &Settings::default());
+    let mut resources: Vec<_> = plan.resources.iter().map(|r| r.compile()).collect();
+    let error = static_bootstrap(&resources, None).unwrap_err().to_string();
+    assert!(error.contains("needs secret default"), "{error}");
+    for (name, bytes) in [
+        ("default", secrets::tls_certificate("default", b"c", b"k")),
+        ("ROOTCA", secrets::validation_context("ROOTCA", b"r")),
+    ] {
+        resources.push(Compiled {
+            type_url: type_url::SECRET,
+            name: name.into(),
+            bytes,
+            ..endpoints("", &Default::default())
+        });
+    }
+    let bootstrap = static_bootstrap(&resources, None).unwrap();
+    let held = bootstrap.static_resources.clone().unwrap();
+    let names: Vec<_> = held.secrets.iter().map(|own| own.name.as_str()).collect();
+    assert_eq!(names, ["ROOTCA", "default"]);
+    let json = tulle_proto::message_to_json(&bootstrap)
+        .unwrap()
+        .to_string();
+    assert!(!json.contains("\"ads\""), "{json}");
 }
 
 #[test]

@@ -1,9 +1,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use rustls_pki_types::pem::PemObject;
 use x509_parser::extensions::ParsedExtension;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::*;
+use crate::ca::uri_names;
 
 fn request(authority: &Authority) -> LeafRequest {
     LeafRequest {
@@ -109,7 +112,7 @@ fn leaf_never_outlives_the_root_and_names_are_checked() {
     };
     assert_eq!(
         authority.issue(&long).unwrap().not_after,
-        authority.not_after
+        authority.snapshot.issuer().not_after()
     );
     let bad = LeafRequest {
         dns_names: vec!["no good".into()],
@@ -179,12 +182,12 @@ fn damage_is_named() {
     let domain = TrustDomain::default();
     let one = make_root(&domain).unwrap();
     let two = make_root(&domain).unwrap();
-    let mixed = [
-        certificate_block(one.expose()).unwrap().as_bytes(),
-        two.expose(),
-    ]
-    .concat();
-    let half = certificate_block(one.expose()).unwrap().into_bytes();
+    let key = |pem: &[u8]| {
+        let text = String::from_utf8(pem.to_vec()).unwrap();
+        text.find("-----BEGIN PRIVATE").unwrap()
+    };
+    let half = one.expose()[..key(one.expose())].to_vec();
+    let mixed = [&half, &two.expose()[key(two.expose())..]].concat();
     for (bytes, why) in [
         (mixed, "not that of the certificate"),
         (half, "key:"),

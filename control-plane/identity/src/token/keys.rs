@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{MAX_LIFETIME, TokenError};
+use crate::hash::hex;
 use crate::secret::Secret;
 use crate::state::StateDirectory;
 
@@ -204,8 +205,4 @@ pub(super) fn random_hex() -> Result<String, TokenError> {
     aws_lc_rs::rand::fill(&mut bytes)
         .map_err(|_| TokenError::Crypto("no random numbers".to_owned()))?;
     Ok(hex(&bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

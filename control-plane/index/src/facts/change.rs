@@ -41,6 +41,10 @@ impl Facts {
             }
         }
         for change in self.namespaces.changes() {
+            let (before, after) = (change.before.first(), change.after.first());
+            if before.and_then(|own| own.mtls) != after.and_then(|own| own.mtls) {
+                effects.facts.push(Fact::NamespaceMtls(change.key.clone()));
+            }
             effects.facts.push(Fact::Namespace(change.key));
         }
     }
@@ -116,7 +120,18 @@ impl Facts {
             let (namespace, service, _) = change.key;
             effects.facts.push(Fact::Slices(namespace, service));
         }
+        for change in self.nodes.changes() {
+            let zone = |row: Option<&Held<_>>| {
+                row.and_then(|node: &Held<tulle_model::fragment::Node>| node.zone.clone())
+            };
+            if zone(change.before.first()) != zone(change.after.first()) {
+                effects.facts.push(Fact::Zone(change.key));
+            }
+        }
         effects.pods = self.pods.changes();
+        for change in &effects.pods {
+            effects.facts.extend(self.pod_places.follow(change));
+        }
     }
 }
 

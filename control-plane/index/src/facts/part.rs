@@ -2,7 +2,7 @@
 
 use tulle_model::fragment::{
     BackendGroup, EndpointSlice, Fragment, Gateway, GatewayRoute, KubeService, Mesh, Namespace,
-    Pod, Router, Service, Workload,
+    Node, Pod, Router, Service, Workload,
 };
 use tulle_model::selector::Labels;
 use tulle_model::{Name, ObjectId, Str};
@@ -54,6 +54,7 @@ parts! {
     KubeService, (Str, Str), |part| (part.namespace.clone(), part.name.clone());
     EndpointSlice, (Str, Str, Str), |part| (part.namespace.clone(), part.service.clone(), part.name.clone());
     Pod, (Str, Str), |part| (part.namespace.clone(), part.name.clone());
+    Node, Str, |part| part.name.clone();
 }
 
 /// A kind of fragment that is a member of a mesh.

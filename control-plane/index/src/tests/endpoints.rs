@@ -180,6 +180,23 @@ fn a_registry_is_the_workloads_own_ready_pods() {
 }
 
 #[test]
+fn terminating_pods_of_a_registry_serve_only_where_none_stays() {
+    let mut world = world(registry());
+    let app = [("app", "web")];
+    let stays = pod("shop/stays", &app, &["10.1.0.1"]);
+    let mut leaves = pod("shop/leaves", &app, &["10.1.0.2"]);
+    leaves.terminating = true;
+    world.put(stays.clone());
+    world.put(leaves.clone());
+    assert_eq!(endpoints(&world), ["10.1.0.1:80"]);
+    world.remove(stays);
+    assert_eq!(endpoints(&world), ["10.1.0.2:80"]);
+    leaves.ready = false;
+    world.put(leaves);
+    assert_eq!(endpoints(&world), [""; 0]);
+}
+
+#[test]
 fn sets_that_nobody_uses_are_let_go() {
     let mut world = kube();
     world.put(slice("shop/web", 1, 80, &["10.1.0.1"]));

@@ -6,7 +6,7 @@ use tulle_model::fragment::*;
 use tulle_model::matching::{HostMatch, HttpMatch, PathMatch, PathRewrite};
 use tulle_model::policy::{ClientPolicy, EgressPolicy, IpPreference, Protocol, Timeouts};
 use tulle_model::selector::{Labels, Operator, Requirement, Selector};
-use tulle_model::{Name, ObjectId, Str};
+use tulle_model::{Name, ObjectId, ProxyId, ProxyKind, Str};
 
 pub(super) fn name(text: &str) -> Name {
     let (namespace, name) = text.split_once('/').unwrap_or(("", text));
@@ -46,6 +46,16 @@ pub(super) fn seconds(seconds: u64) -> Option<Duration> {
 pub(super) fn policy(fingerprint: &str) -> Option<ClientPolicy> {
     Some(ClientPolicy {
         fingerprint: fingerprint.into(),
+        tls: None,
+    })
+}
+
+/// A policy that says how TLS is used on these ports; none stand for all.
+pub(super) fn tls_policy(fingerprint: &str, ports: &[u16]) -> Option<ClientPolicy> {
+    let policy = policy(fingerprint);
+    policy.map(|policy| ClientPolicy {
+        tls: Some(ports.iter().copied().collect()),
+        ..policy
     })
 }
 
@@ -54,6 +64,7 @@ pub(super) fn listener(port: u16, protocol: Protocol) -> Listener {
         port,
         protocol,
         timeouts: Timeouts::default(),
+        tls: false,
     }
 }
 
@@ -65,6 +76,7 @@ pub(super) fn mesh(text: &str, namespaces: Option<Selector>) -> Mesh {
         namespaces,
         egress: EgressPolicy::DropAll,
         ip: IpPreference::Unset,
+        mtls: None,
     }
 }
 
@@ -73,6 +85,7 @@ pub(super) fn namespace(text: &str, pairs: &[(&str, &str)]) -> Namespace {
         name: text.into(),
         object: ObjectId::new("", "Namespace", "", text),
         labels: labels(pairs),
+        mtls: None,
     }
 }
 
@@ -306,5 +319,48 @@ pub(super) fn pod(text: &str, pairs: &[(&str, &str)], ips: &[&str]) -> Pod {
         ips: ips.iter().map(|ip| ip.parse().unwrap()).collect(),
         ready: true,
         terminating: false,
+        uid: "".into(),
+        service_account: "".into(),
+        node: None,
+        proxy: None,
+        finished: false,
+        host_network: false,
+    }
+}
+
+pub(super) fn pod_proxy(kind: ProxyKind, namespace: &str, name: &str, inbound: &[u16]) -> PodProxy {
+    PodProxy {
+        id: ProxyId {
+            kind,
+            namespace: namespace.into(),
+            name: name.into(),
+        },
+        inbound: inbound.iter().copied().collect(),
+    }
+}
+
+/// A pod of a workload, with its proxy and a service account.
+pub(super) fn meshed(text: &str, workload: &str, account: &str, inbound: &[u16], ip: &str) -> Pod {
+    let Name {
+        namespace,
+        name: proxy,
+        ..
+    } = name(workload);
+    let mut pod = pod(text, &[("app", "web")], &[ip]);
+    pod.service_account = account.into();
+    pod.proxy = Some(pod_proxy(
+        ProxyKind::VirtualNode,
+        &namespace,
+        &proxy,
+        inbound,
+    ));
+    pod
+}
+
+pub(super) fn node(text: &str, zone: Option<&str>) -> Node {
+    Node {
+        name: text.into(),
+        object: ObjectId::new("", "Node", "", text),
+        zone: zone.map(Into::into),
     }
 }

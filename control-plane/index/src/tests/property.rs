@@ -8,9 +8,10 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use tulle_model::endpoint::{EndpointSet, EndpointSetId};
-use tulle_model::linked::{Destination, Discovery, ProxyView, Role};
-use tulle_model::policy::ClientPolicy;
-use tulle_model::{Finding, ProxyId};
+use tulle_model::fragment::{Fragment, Pod, Translated};
+use tulle_model::linked::{Destination, Discovery, Inbound, ProxyView, Role};
+use tulle_model::policy::{ClientPolicy, MtlsMode};
+use tulle_model::{Finding, ObjectId, ProxyId, spiffe_id};
 
 use self::history::{Event, history};
 use super::world::World;
@@ -71,6 +72,10 @@ fn check_view(view: &ProxyView) {
         .map(|own| (&own.to.alias, own.to.protocol, own.to.port, &own.suffix))
         .collect();
     assert_eq!(names.len(), view.clusters.len(), "cluster names are unique");
+    let secured = view.clusters.iter().filter_map(|own| own.mtls.as_ref());
+    for mtls in secured {
+        assert!(!mtls.identities.is_empty() && mtls.identities.is_sorted_by(|a, b| a < b));
+    }
     let mut used = BTreeSet::new();
     match &view.role {
         Role::Sidecar(sidecar) => {
@@ -107,6 +112,38 @@ fn check_view(view: &ProxyView) {
     assert_eq!(keys, used, "clusters are those that routes name");
 }
 
+/// Whoever takes mutual TLS is expected there.
+fn check_identities(
+    view: &ProxyView,
+    picture: &Picture,
+    inputs: &BTreeMap<ObjectId, Arc<Translated>>,
+) {
+    let pods: Vec<&Pod> = inputs
+        .values()
+        .flat_map(|translated| &translated.fragments)
+        .filter_map(|fragment| match fragment {
+            Fragment::Pod(pod) if !pod.finished && !pod.host_network => Some(pod),
+            _ => None,
+        })
+        .collect();
+    for cluster in &view.clusters {
+        let (Some(mtls), Discovery::Endpoints(set)) = (&cluster.mtls, &cluster.discovery) else {
+            continue;
+        };
+        let endpoints = picture.endpoints[set].endpoints.iter();
+        for endpoint in endpoints.filter(|own| own.mtls) {
+            let mut there = pods.iter().filter(|pod| pod.ips.contains(&endpoint.ip));
+            let known = there.all(|pod| {
+                let id = spiffe_id("cluster.local", &pod.namespace, &pod.service_account);
+                mtls.identities.contains(&id)
+            });
+            // A set of pods follows the pods themselves, whoever else has their addresses.
+            let of_pods = matches!(set, EndpointSetId::Pods { .. });
+            assert!(known || of_pods, "{endpoint:?} of {mtls:?}");
+        }
+    }
+}
+
 fn play(batches: &[Vec<Event>], seed: u64) {
     let mut world = World::empty();
     let mut before = Picture::default();
@@ -139,6 +176,7 @@ fn play(batches: &[Vec<Event>], seed: u64) {
     }
     for view in before.views.values() {
         check_view(view);
+        check_identities(view, &before, &world.inputs);
     }
     let mut inputs: Vec<_> = world.inputs.clone().into_iter().collect();
     history::shuffle(&mut inputs, seed);
@@ -174,9 +212,11 @@ fn histories_meet_every_finding_and_every_kind_of_node() {
     let mut codes: BTreeSet<String> = BTreeSet::new();
     let mut kinds = BTreeSet::new();
     let mut shapes = BTreeSet::new();
-    for _ in 0..800 {
+    for turn in 0..1000 {
         let batches = history().new_tree(&mut runner).unwrap().current();
         let mut world = World::empty();
+        let mode = [Some(MtlsMode::Permissive), None];
+        world.set(|settings| settings.mtls = mode[turn % 2]);
         for batch in &batches {
             let objects = batch.iter().filter_map(|event| match event.decode() {
                 history::Decoded::Object(id, translated) => Some((id, translated)),
@@ -186,8 +226,13 @@ fn histories_meet_every_finding_and_every_kind_of_node() {
             world.apply(objects);
             codes.extend(world.index.findings().map(|own| own.code.to_string()));
             kinds.extend(world.index.stats().nodes.into_keys());
-            for view in picture(&world.index).views.values() {
+            let picture = picture(&world.index);
+            for view in picture.views.values() {
                 shapes.extend(shape(view));
+            }
+            let endpoints = picture.endpoints.values().flat_map(|set| &set.endpoints);
+            if endpoints.into_iter().any(|own| own.mtls) {
+                shapes.insert("mtls endpoint");
             }
         }
     }
@@ -199,6 +244,7 @@ fn histories_meet_every_finding_and_every_kind_of_node() {
         "duplicate-object",
         "empty-group",
         "foreign-mesh",
+        "no-certificates",
         "no-gateway",
         "no-listener",
         "no-mesh",
@@ -206,6 +252,7 @@ fn histories_meet_every_finding_and_every_kind_of_node() {
         "no-such-mesh",
         "no-such-port",
         "of-translation",
+        "plaintext-to-strict",
         "port-conflict",
         "protocol-mismatch",
         "route-without-listener",
@@ -219,11 +266,15 @@ fn histories_meet_every_finding_and_every_kind_of_node() {
         codes.iter().map(String::as_str).collect::<Vec<_>>(),
         expected_codes
     );
-    assert_eq!(kinds.len(), 16, "{kinds:?}");
+    assert_eq!(kinds.len(), 19, "{kinds:?}");
     let expected_shapes = [
         "dns",
         "gateway route",
         "http",
+        "inbound mtls",
+        "mtls",
+        "mtls endpoint",
+        "mtls of two",
         "pods",
         "service",
         "suffix",
@@ -245,9 +296,19 @@ fn shape(view: &ProxyView) -> Vec<&'static str> {
         if cluster.suffix.is_some() {
             shape.push("suffix");
         }
+        if let Some(mtls) = &cluster.mtls {
+            shape.push(match mtls.identities.len() {
+                1 => "mtls",
+                _ => "mtls of two",
+            });
+        }
     }
     match &view.role {
         Role::Sidecar(sidecar) => {
+            let secured = |own: &Inbound| own.mtls != MtlsMode::Off;
+            if sidecar.inbound.iter().any(secured) {
+                shape.push("inbound mtls");
+            }
             for port in &sidecar.outbound {
                 if port.http.iter().any(|own| !own.routes.routes.is_empty()) {
                     shape.push("http");

@@ -179,7 +179,7 @@ macro_rules! declares {
 }
 
 declares! {
-    Mesh Namespace Workload Service Router Gateway GatewayRoute BackendGroup KubeService EndpointSlice Pod
+    Mesh Namespace Workload Service Router Gateway GatewayRoute BackendGroup KubeService EndpointSlice Pod Node
 }
 
 pub(super) fn object_of(fragment: &Fragment) -> ObjectId {
@@ -195,6 +195,7 @@ pub(super) fn object_of(fragment: &Fragment) -> ObjectId {
         Fragment::KubeService(part) => part.object.clone(),
         Fragment::EndpointSlice(part) => part.object.clone(),
         Fragment::Pod(part) => part.object.clone(),
+        Fragment::Node(part) => part.object.clone(),
     }
 }
 

@@ -292,7 +292,7 @@ impl Worker {
 
     fn own_problems(&self) -> Vec<Problem> {
         let problem = |file: &Path, severity, message| Problem {
-            place: Place::file(file.into()),
+            place: Some(Place::file(file.into())),
             severity,
             object: None,
             field: None,

@@ -251,11 +251,11 @@ impl Reader<'_> {
         self.found.problems.push(problem);
     }
 
-    fn place(&self, at: Mark) -> Place {
-        Place {
+    fn place(&self, at: Mark) -> Option<Place> {
+        Some(Place {
             file: Arc::clone(self.file),
             line: at.line,
             column: at.column,
-        }
+        })
     }
 }

@@ -1,6 +1,6 @@
 use serde_json::json;
 use tulle_model::fragment::{Fragment, Mesh};
-use tulle_model::policy::{EgressPolicy, IpPreference};
+use tulle_model::policy::{EgressPolicy, IpPreference, MtlsMode};
 use tulle_model::selector::{Operator, Requirement, Selector};
 
 use super::*;
@@ -168,4 +168,36 @@ fn selectors_that_cannot_be_evaluated_select_nothing() {
         );
         assert_eq!(mesh(fragment.unwrap()).namespaces, None);
     }
+}
+
+#[test]
+fn the_mtls_switch_is_an_annotation_or_a_label() {
+    let said = |annotation: Option<&str>, label: Option<&str>| {
+        let mut object = object("Mesh", json!({})).unwrap();
+        let metadata = object.metadata_mut();
+        let entries = |text: Option<&str>| {
+            let key = tulle_model::policy::MTLS_SWITCH.to_owned();
+            text.map(|text| [(key, text.to_owned())].into())
+        };
+        (metadata.annotations, metadata.labels) = (entries(annotation), entries(label));
+        let translated = translate(&object, &[]).unwrap();
+        let told: Vec<_> = findings(&translated)
+            .into_iter()
+            .map(|(severity, code, field)| format!("{severity} {code} {field}"))
+            .collect();
+        let Translated { mut fragments, .. } = translated;
+        (mesh(fragments.remove(0)).mtls, told.join("; "))
+    };
+    let none = String::new;
+    assert_eq!(said(None, None), (None, none()));
+    let strict = Some(MtlsMode::Strict);
+    assert_eq!(said(Some("strict"), None), (strict, none()));
+    assert_eq!(said(None, Some("strict")), (strict, none()));
+    assert_eq!(said(Some("strict"), Some("strict")), (strict, none()));
+    let twice = "warning duplicate metadata.labels[tulle.dev/mtls]".to_owned();
+    assert_eq!(said(Some("strict"), Some("off")), (strict, twice));
+    let bad = "error invalid-value metadata.annotations[tulle.dev/mtls]".to_owned();
+    let off = Some(MtlsMode::Off);
+    assert_eq!(said(Some("STRICT"), Some("off")), (off, bad.clone()));
+    assert_eq!(said(Some("on"), None), (None, bad));
 }

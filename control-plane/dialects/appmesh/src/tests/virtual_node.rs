@@ -47,6 +47,7 @@ fn a_whole_node() {
         port,
         protocol,
         timeouts: Timeouts::default(),
+        tls: false,
     };
     assert_eq!(
         node.listeners,

@@ -11,6 +11,10 @@ use crate::field::Field;
 use crate::ports;
 use crate::report::{LeftOut, Report, code};
 
+/// What becomes of a port for which the user says what TLS is used.
+const PLAINTEXT: &str =
+    "the port is in plaintext until then, where proxies use mutual TLS by themselves too";
+
 pub(super) fn listener(
     report: &mut Report,
     field: &Field,
@@ -36,11 +40,13 @@ pub(super) fn listener(
     for (key, set) in [
         ("healthCheck", given.health_check.is_some()),
         ("outlierDetection", given.outlier_detection.is_some()),
-        ("tls", given.tls.is_some()),
     ] {
         if set {
             report.not_honoured_yet(&field.key(key));
         }
+    }
+    if given.tls.is_some() {
+        report.half_honoured_yet(&field.key("tls"), PLAINTEXT);
     }
     let timeouts = timeouts(
         report,
@@ -53,6 +59,7 @@ pub(super) fn listener(
         port,
         protocol,
         timeouts,
+        tls: given.tls.is_some(),
     })
 }
 

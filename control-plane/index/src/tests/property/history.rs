@@ -8,10 +8,10 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tulle_model::fragment::*;
-use tulle_model::policy::{IpPreference, Protocol};
+use tulle_model::policy::{IpPreference, MtlsMode, Protocol};
 use tulle_model::selector::Selector;
 use tulle_model::settings::Settings;
-use tulle_model::{Finding, Name, ObjectId, Severity, Str};
+use tulle_model::{Finding, Name, ObjectId, ProxyKind, Severity, Str};
 
 use crate::tests::world::*;
 
@@ -32,7 +32,7 @@ pub(super) enum Decoded {
 /// Batches of events. The first is large, so that most histories begin with a mesh that works.
 pub(super) fn history() -> impl Strategy<Value = Vec<Vec<Event>>> {
     let event = || {
-        (0..52_u8, 0..6_u8, 0..5_u8, any::<u64>()).prop_map(|(kind, which, gone, bits)| Event {
+        (0..54_u8, 0..6_u8, 0..5_u8, any::<u64>()).prop_map(|(kind, which, gone, bits)| Event {
             kind,
             which,
             gone: gone == 4,
@@ -81,6 +81,9 @@ const RIVAL: u8 = 49;
 /// The kind of event by which another realm declares a workload of the same name.
 const FOREIGN: u8 = 50;
 
+/// The kind of event by which a machine comes, changes or goes.
+const NODE: u8 = 51;
+
 const NAMESPACES: [&str; 2] = ["a", "b"];
 const PORTS: [u16; 3] = [80, 81, 90];
 const PROTOCOLS: [Protocol; 4] = [
@@ -101,7 +104,9 @@ impl Event {
             2 => {
                 let pairs: &[&[(&str, &str)]] =
                     &[&[], &[("mesh", "m")], &[("mesh", "n"), ("t", "u")]];
-                Fragment::Namespace(namespace_of(namespace, bits.of(pairs)))
+                let mut namespace = namespace_of(namespace, bits.of(pairs));
+                namespace.mtls = a_mode(&mut bits);
+                Fragment::Namespace(namespace)
             }
             3..=10 => Fragment::Workload(a_workload(&text, &mut bits)),
             11..=16 => Fragment::Service(a_service(&text, &mut bits)),
@@ -113,6 +118,10 @@ impl Event {
             33..=40 => Fragment::EndpointSlice(a_slice(&text, &mut bits)),
             41..=47 => Fragment::Pod(a_pod(&text, &mut bits)),
             48 => return Decoded::Settings(some_settings(&mut bits)),
+            NODE => Fragment::Node(node(
+                ["n", "o"][usize::from(self.which) % 2],
+                bits.of(&[None, Some("y"), Some("z")]),
+            )),
             _ => Fragment::Workload(a_workload(&text, &mut bits)),
         };
         if let (FOREIGN, Fragment::Workload(workload)) = (self.kind, &mut fragment) {
@@ -152,6 +161,7 @@ fn some_settings(bits: &mut Bits) -> Settings {
         cluster_domain: bits
             .of(&["cluster.local", "cluster.local", "other.domain"])
             .to_owned(),
+        mtls: a_mode(bits),
         ..Settings::default()
     }
 }
@@ -208,13 +218,25 @@ fn a_mesh(text: &str, bits: &mut Bits) -> Mesh {
         IpPreference::V4Only,
         IpPreference::V6Only,
     ]);
+    mesh.mtls = a_mode(bits);
     mesh
+}
+
+fn a_mode(bits: &mut Bits) -> Option<MtlsMode> {
+    bits.of(&[
+        None,
+        None,
+        Some(MtlsMode::Off),
+        Some(MtlsMode::Permissive),
+        Some(MtlsMode::Strict),
+    ])
 }
 
 fn listeners(bits: &mut Bits) -> Vec<Listener> {
     let mut listeners = bits.some(2, |bits| {
         let mut listener = listener(bits.of(&PORTS), bits.of(&PROTOCOLS));
         listener.timeouts.request = bits.of(&[None, None, seconds(0), seconds(60)]);
+        listener.tls = bits.one_in(8);
         listener
     });
     listeners.sort();
@@ -236,7 +258,7 @@ fn a_workload(text: &str, bits: &mut Bits) -> Workload {
     };
     workload.backends = bits.some(3, |bits| Backend {
         service: a_reference(bits, a_host),
-        policy: bits.of(&[None, None, policy("p"), policy("q")]),
+        policy: bits.of(&[None, None, policy("p"), policy("q"), tls_policy("t", &[80])]),
         field: "".into(),
     });
     for (index, backend) in workload.backends.iter_mut().enumerate() {
@@ -369,5 +391,19 @@ fn a_pod(text: &str, bits: &mut Bits) -> Pod {
     let mut pod = pod(text, some_labels(bits), ips);
     pod.ready = !bits.one_in(4);
     pod.terminating = bits.one_in(6);
+    pod.service_account = bits.of(&["", "s", "s", "t"]).into();
+    pod.node = bits.of(&[None, Some("n".into()), Some("o".into())]);
+    pod.finished = bits.one_in(8);
+    pod.host_network = bits.one_in(8);
+    pod.proxy = (!bits.one_in(3)).then(|| {
+        let kind = bits.of(&[
+            ProxyKind::VirtualNode,
+            ProxyKind::VirtualNode,
+            ProxyKind::VirtualGateway,
+        ]);
+        let name = bits.of(&["x0", "x0", "x1", "x2"]);
+        let inbound = bits.of(&[&[80][..], &[80, 81, 90], &[90], &[]]);
+        pod_proxy(kind, &pod.namespace, name, inbound)
+    });
     pod
 }

@@ -1,0 +1,138 @@
+//! What the API server says about objects beside what they declare.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use serde_json::Value;
+use tokio::sync::watch;
+use tulle_crds::{Kind, ObjectKey};
+
+/// What is known of one object beside what it declares.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// What tells it from others that have borne its name.
+    pub uid: String,
+    /// How often its spec has changed.
+    pub generation: Option<i64>,
+    /// The version to name when writing on condition that nobody else has written.
+    pub resource_version: String,
+    /// Who wants to be asked before it goes.
+    pub finalizers: Vec<String>,
+    /// Its status as it stands in the cluster; of App Mesh kinds only.
+    pub status: Option<Value>,
+    /// When its deletion was asked for, RFC 3339.
+    pub deletion_timestamp: Option<String>,
+}
+
+impl Record {
+    /// Reads an object's record; `None` for kinds of which none is kept.
+    pub(super) fn read(kind: Kind, object: &mut Value) -> Option<Self> {
+        if !is_kept(kind) {
+            return None;
+        }
+        let status = match object.as_object_mut() {
+            Some(root) if kind.is_custom() => root.remove("status"),
+            _ => None,
+        };
+        let metadata = object.get("metadata");
+        let text = |key: &str| {
+            let value = metadata.and_then(|metadata| metadata.get(key));
+            value.and_then(Value::as_str).map(str::to_owned)
+        };
+        let finalizers = metadata.and_then(|metadata| metadata.get("finalizers"));
+        Some(Self {
+            uid: text("uid").unwrap_or_default(),
+            generation: metadata
+                .and_then(|metadata| metadata.get("generation"))
+                .and_then(Value::as_i64),
+            resource_version: text("resourceVersion").unwrap_or_default(),
+            finalizers: finalizers
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(|name| Some(name.as_str()?.to_owned()))
+                .collect(),
+            status,
+            deletion_timestamp: text("deletionTimestamp"),
+        })
+    }
+
+    /// Whether the other says the same but for the version, which any write changes.
+    fn says_the_same(&self, other: &Self) -> bool {
+        self.uid == other.uid
+            && self.generation == other.generation
+            && self.finalizers == other.finalizers
+            && self.status == other.status
+            && self.deletion_timestamp == other.deletion_timestamp
+    }
+}
+
+/// Whether records of the kind are kept: of what findings are written on, and of namespaces. A
+/// pod's uid is in the pod.
+fn is_kept(kind: Kind) -> bool {
+    kind.is_custom() || matches!(kind, Kind::Namespace | Kind::Service)
+}
+
+/// The records of a cluster's objects: App Mesh kinds, Namespaces and Services. A record is there
+/// before the batch that brings its object; that a record changes is no change of its object.
+#[derive(Debug)]
+pub struct Records {
+    records: RwLock<BTreeMap<ObjectKey, Arc<Record>>>,
+    changes: watch::Sender<u64>,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self {
+            records: RwLock::default(),
+            changes: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Records {
+    /// The record of an object, if it is there and of a kind of which records are kept.
+    pub fn get(&self, key: &ObjectKey) -> Option<Arc<Record>> {
+        self.records.read().get(key).cloned()
+    }
+
+    /// All records, in the order of their keys.
+    pub fn all(&self) -> Vec<(ObjectKey, Arc<Record>)> {
+        let records = self.records.read();
+        records
+            .iter()
+            .map(|(key, record)| (key.clone(), Arc::clone(record)))
+            .collect()
+    }
+
+    /// Wakes whoever waits for `changed()` when a record comes, goes or says something else; a new
+    /// resource version alone is nothing else. The number counts the changes.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    pub(super) fn put(&self, key: &ObjectKey, record: Record) {
+        let record = Arc::new(record);
+        let before = {
+            let mut records = self.records.write();
+            match records.get_mut(key) {
+                Some(held) => Some(std::mem::replace(held, Arc::clone(&record))),
+                None => {
+                    records.insert(key.clone(), Arc::clone(&record));
+                    None
+                }
+            }
+        };
+        if before.is_none_or(|before| !before.says_the_same(&record)) {
+            self.changes.send_modify(|count| *count += 1);
+        }
+    }
+
+    pub(super) fn remove(&self, key: &ObjectKey) {
+        let before = self.records.write().remove(key);
+        if before.is_some() {
+            self.changes.send_modify(|count| *count += 1);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What the webhooks look up: namespaces, meshes, workloads and gateways as they are watched.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use parking_lot::RwLock;
+use tulle_appmesh::admit::{Directory as _, Listing};
+use tulle_crds::{Kind, Object, ObjectKey};
+use tulle_injector::inject::{Candidate, candidates};
+use tulle_model::ObjectId;
+use tulle_model::fragment::Translated;
+use tulle_source::{Change, Records};
+
+/// Written by the task that owns the mesh, read by webhooks.
+#[derive(Debug)]
+pub(in crate::wire) struct Directory {
+    records: Arc<Records>,
+    listing: RwLock<Listing>,
+    /// Meshes, workloads and gateways.
+    selecting: RwLock<BTreeMap<ObjectId, Arc<Translated>>>,
+    /// Objects of which something that is no part of their declaration is listed.
+    listed: RwLock<BTreeMap<ObjectKey, Object>>,
+}
+
+impl Directory {
+    pub(in crate::wire) fn new(listing: Listing, records: Arc<Records>) -> Self {
+        Self {
+            records,
+            listing: RwLock::new(listing),
+            selecting: RwLock::default(),
+            listed: RwLock::default(),
+        }
+    }
+
+    /// Takes in a change and what was made of its object.
+    pub(in crate::wire) fn apply(
+        &self,
+        change: &Change,
+        id: &ObjectId,
+        translated: Option<&Arc<Translated>>,
+    ) {
+        let key = &change.key;
+        if matches!(
+            key.kind,
+            Kind::Mesh | Kind::VirtualNode | Kind::VirtualGateway
+        ) {
+            let mut selecting = self.selecting.write();
+            match translated {
+                Some(translated) => selecting.insert(id.clone(), translated.clone()),
+                None => selecting.remove(id),
+            };
+        }
+        if matches!(
+            key.kind,
+            Kind::Namespace | Kind::Mesh | Kind::VirtualGateway
+        ) {
+            match &change.object {
+                Some(observed) => {
+                    let object = self.with_record(key, observed.object.clone());
+                    self.listing.write().put(&object);
+                    if key.kind != Kind::Namespace {
+                        self.listed.write().insert(key.clone(), object);
+                    }
+                }
+                None => {
+                    self.listing.write().remove(key);
+                    self.listed.write().remove(key);
+                }
+            }
+        }
+    }
+
+    /// Looks again at what is no part of a declaration, such as that a mesh is being deleted.
+    pub(in crate::wire) fn refresh(&self) {
+        for (key, object) in self.listed.read().iter() {
+            let object = self.with_record(key, object.clone());
+            self.listing.write().put(&object);
+        }
+    }
+
+    /// What is known beside the declaration: it is not in a change.
+    fn with_record(&self, key: &ObjectKey, mut object: Object) -> Object {
+        let Some(record) = self.records.get(key) else {
+            return object;
+        };
+        let metadata = object.metadata_mut();
+        metadata.uid = Some(record.uid.clone());
+        metadata.deletion_timestamp = record
+            .deletion_timestamp
+            .as_ref()
+            .and_then(|time| time.parse().ok())
+            .map(Time);
+        object
+    }
+
+    /// Looks at what admission of App Mesh objects needs.
+    pub(in crate::wire) fn listing<T>(&self, look: impl FnOnce(&Listing) -> T) -> T {
+        look(&self.listing.read())
+    }
+
+    /// A namespace's labels and the objects that may select its pods; `None` for a namespace that is not known (yet).
+    pub(in crate::wire) fn selecting(
+        &self,
+        namespace: &str,
+    ) -> Option<(BTreeMap<String, String>, Vec<Candidate>)> {
+        let labels: BTreeMap<String, String> = self
+            .listing
+            .read()
+            .namespace_labels(namespace)?
+            .iter()
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect();
+        let selecting = self.selecting.read();
+        let fragments = selecting
+            .values()
+            .flat_map(|translated| &translated.fragments);
+        let candidates = candidates(fragments, namespace, &labels);
+        Some((labels, candidates))
+    }
+}

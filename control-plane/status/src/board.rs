@@ -1,0 +1,119 @@
+//! The statuses that all objects should have, kept up to date as findings, refusals and names change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tulle_model::{Finding, ObjectId};
+
+use crate::arn::ArnSpace;
+use crate::desired::{AppMeshStatus, desired};
+use crate::facts::Facts;
+use crate::refusal::Refused;
+
+/// What is known of all objects, and what has been given out of it. A plain value of one owner.
+#[derive(Debug, Default)]
+pub struct Board {
+    space: ArnSpace,
+    objects: BTreeMap<ObjectId, Object>,
+    findings: BTreeMap<ObjectId, Vec<Finding>>,
+    refused: BTreeMap<ObjectId, Vec<Refused>>,
+    touched: BTreeSet<ObjectId>,
+    given: BTreeMap<ObjectId, AppMeshStatus>,
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Object {
+    generation: Option<i64>,
+    facts: Option<Facts>,
+}
+
+impl Board {
+    /// A board with nothing on it.
+    pub fn new(space: ArnSpace) -> Self {
+        Self {
+            space,
+            ..Self::default()
+        }
+    }
+
+    /// Exchanges region and account.
+    pub fn set_space(&mut self, space: ArnSpace) {
+        if self.space != space {
+            self.space = space;
+            self.touched.extend(self.objects.keys().cloned());
+        }
+    }
+
+    /// An object is there, in this generation, with these names. Has to be told of every change of any of them.
+    pub fn observe(&mut self, object: &ObjectId, generation: Option<i64>, facts: Option<Facts>) {
+        let now = Object { generation, facts };
+        if self.objects.get(object) != Some(&now) {
+            self.objects.insert(object.clone(), now);
+            self.touched.insert(object.clone());
+        }
+    }
+
+    /// An object is gone.
+    pub fn forget(&mut self, object: &ObjectId) {
+        if self.objects.remove(object).is_some() {
+            self.touched.insert(object.clone());
+        }
+    }
+
+    /// Replaces all findings.
+    pub fn set_findings(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        let mut now: BTreeMap<ObjectId, Vec<Finding>> = BTreeMap::new();
+        for finding in findings {
+            now.entry(finding.object.clone()).or_default().push(finding);
+        }
+        differing(&self.findings, &now, &mut self.touched);
+        self.findings = now;
+    }
+
+    /// Replaces all refusals, those of other replicas' proxies included ([`crate::Aggregate::refused`]).
+    pub fn set_refused(&mut self, refused: BTreeMap<ObjectId, Vec<Refused>>) {
+        differing(&self.refused, &refused, &mut self.touched);
+        self.refused = refused;
+    }
+
+    /// What is to be said anew since the last call, for the [`crate::Writer`]'s mailbox; `None`: nothing any more.
+    pub fn changes(&mut self) -> Vec<(ObjectId, Option<AppMeshStatus>)> {
+        let mut changes = Vec::new();
+        for object in std::mem::take(&mut self.touched) {
+            let now = self.objects.get(&object).and_then(|known| {
+                desired(
+                    &object,
+                    known.generation,
+                    known.facts.as_ref(),
+                    self.findings.get(&object).map_or(&[], Vec::as_slice),
+                    self.refused.get(&object).map_or(&[], Vec::as_slice),
+                    &self.space,
+                )
+            });
+            if self.given.get(&object) == now.as_ref() {
+                continue;
+            }
+            match &now {
+                Some(status) => self.given.insert(object.clone(), status.clone()),
+                None => self.given.remove(&object),
+            };
+            changes.push((object, now));
+        }
+        changes
+    }
+}
+
+/// Adds the keys whose values differ.
+fn differing<V: PartialEq>(
+    old: &BTreeMap<ObjectId, V>,
+    new: &BTreeMap<ObjectId, V>,
+    into: &mut BTreeSet<ObjectId>,
+) {
+    let changed = new
+        .iter()
+        .filter(|(key, value)| old.get(*key) != Some(*value));
+    into.extend(changed.map(|(key, _)| key.clone()));
+    into.extend(old.keys().filter(|key| !new.contains_key(*key)).cloned());
+}
+
+#[cfg(test)]
+mod tests;

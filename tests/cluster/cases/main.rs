@@ -1,0 +1,15 @@
+//! Cases on a real cluster, as `tests/run cluster` runs them.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod admission;
+mod attacks;
+mod bed;
+mod footprint;
+mod injection;
+mod install;
+mod mtls;
+mod outage;
+mod rollout;
+mod scene;
+mod story;
+mod xds;

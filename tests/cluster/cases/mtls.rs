@@ -1,0 +1,288 @@
+//! Who is who, and what is on the wire.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde_json::Value;
+use tulle_cluster::case::{Case, call, must};
+use tulle_cluster::load::{Load, Plan};
+use tulle_cluster::note::note;
+use tulle_cluster::tulle::NAMESPACE;
+
+use crate::scene::Scene;
+
+/// What `tcpdump` saw of a pod's application port, as raw bytes.
+struct Wire {
+    tcpdump: Child,
+    file: std::path::PathBuf,
+}
+
+impl Wire {
+    fn watch(case: &Case, name: &str, address: &str) -> Self {
+        let file = case.cluster.path(&format!("{name}.pcap"));
+        let tcpdump = Command::new("tcpdump")
+            .args(["-i", "any", "-U", "-s", "0", "-w"])
+            .arg(&file)
+            .args(["tcp", "port", "8080", "and", "host", address])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("tcpdump");
+        case.eventually("tcpdump to listen", Duration::from_secs(10), || {
+            anyhow::ensure!(file.metadata()?.len() >= 24, "no header yet");
+            Ok(())
+        });
+        // The header is written when the file is opened, a moment before packets are taken.
+        std::thread::sleep(Duration::from_millis(500));
+        Self { tcpdump, file }
+    }
+
+    fn stop(mut self) -> Vec<u8> {
+        std::thread::sleep(Duration::from_millis(500));
+        self.tcpdump.kill().expect("tcpdump runs");
+        self.tcpdump.wait().expect("tcpdump ends");
+        let bytes = std::fs::read(&self.file).expect("a capture");
+        std::fs::remove_file(&self.file).expect("removable");
+        bytes
+    }
+}
+
+fn holds(bytes: &[u8], what: &[u8]) -> bool {
+    bytes.windows(what.len()).any(|window| window == what)
+}
+
+fn pod_address(case: &Case, ns: &str, app: &str) -> String {
+    let pods = case.list(&format!("pods -n {ns} -l app={app}"));
+    pods[0]["status"]["podIP"]
+        .as_str()
+        .expect("an address")
+        .to_owned()
+}
+
+const MARK: &str = "/a-secret-that-must-not-be-read";
+
+#[test]
+fn identities_and_what_is_on_the_wire() {
+    let scene = Scene::new(Case::shared(), "wire", 1, 1);
+    let (case, ns) = (&scene.case, scene.ns);
+    scene.answered_by(&["blue"]);
+
+    // /certs of both sides names the workload's identity
+    for app in ["client", "blue"] {
+        let text = case
+            .envoy(ns, &format!("deployment/{app}"), "/certs")
+            .unwrap();
+        let certs: Value = serde_json::from_str(&text).unwrap();
+        assert!(
+            text.contains(&format!("spiffe://cluster.local/ns/{ns}/sa/default")),
+            "{app}: {certs}"
+        );
+    }
+
+    let blue = pod_address(case, ns, "blue");
+    // two workloads of the mesh
+    let wire = Wire::watch(case, "inside", &blue);
+    let to = format!("{}:80", case.cluster_ip(ns, "color"));
+    let answer = case
+        .play(ns, "deployment/client", &[call(&to, &scene.host(), MARK)])
+        .unwrap()
+        .remove(0);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(
+        answer.seen.as_ref().map(|seen| seen.path.as_str()),
+        Some(MARK)
+    );
+    let bytes = wire.stop();
+    assert!(bytes.len() > 1000, "only {} bytes captured", bytes.len());
+    assert!(
+        !holds(&bytes, MARK.as_bytes()),
+        "the request can be read on the wire"
+    );
+    // an application data record of TLS
+    assert!(holds(&bytes, &[0x17, 0x03, 0x03]), "no TLS on the wire");
+
+    // someone outside the mesh, in plaintext, is served under permissive; and the capture does see what can be read
+    let wire = Wire::watch(case, "outside", &blue);
+    let answer = case
+        .play_outside(&[call(&format!("{blue}:8080"), "blue", MARK)])
+        .remove(0);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(
+        holds(&wire.stop(), MARK.as_bytes()),
+        "the capture saw nothing"
+    );
+}
+
+#[test]
+fn strict_refuses_plaintext_and_keeps_probes_true() {
+    let scene = Scene::new(Case::shared(), "strict", 1, 1);
+    let (case, ns) = (&scene.case, scene.ns);
+    scene.answered_by(&["blue"]);
+    case.run(&format!("annotate namespace {ns} tulle.dev/mtls=strict"));
+    let blue = pod_address(case, ns, "blue");
+    case.eventually("plaintext to be refused", Duration::from_secs(15), || {
+        let answer = case
+            .play_outside(&[call(&format!("{blue}:8080"), "blue", "/")])
+            .remove(0);
+        anyhow::ensure!(answer.status == 0, "{answer:?}");
+        Ok(())
+    });
+    scene.answered_by(&["blue"]);
+    // The kubelet has no certificate; the application's probes are asked all the same.
+    std::thread::sleep(Duration::from_secs(8));
+    let pods = case.list(&format!("pods -n {ns} -l app=blue"));
+    let conditions = pods[0]["status"]["conditions"].as_array().unwrap();
+    let ready = conditions
+        .iter()
+        .find(|one| one["type"] == "Ready")
+        .unwrap();
+    assert_eq!(ready["status"], "True", "{ready}");
+    // and a pod that starts under strict becomes ready
+    case.run(&format!("rollout restart deployment/blue -n {ns}"));
+    case.ready(ns, &["blue"]);
+    case.run(&format!(
+        "annotate namespace {ns} tulle.dev/mtls=off --overwrite"
+    ));
+    let blue = pod_address(case, ns, "blue");
+    let wire = case.eventually("plaintext within the mesh", Duration::from_secs(20), || {
+        let wire = Wire::watch(case, "off", &blue);
+        let to = format!("{}:80", case.cluster_ip(ns, "color"));
+        let answer = case.play(ns, "deployment/client", &[call(&to, &scene.host(), MARK)])?;
+        let bytes = wire.stop();
+        anyhow::ensure!(answer[0].status == 200, "{answer:?}");
+        anyhow::ensure!(holds(&bytes, MARK.as_bytes()), "still encrypted");
+        Ok(bytes)
+    });
+    assert!(!wire.is_empty());
+}
+
+/// Two service accounts in one namespace are two identities, and a client takes none for the other.
+#[test]
+fn another_account_is_another_identity() {
+    let scene = Scene::new(Case::shared(), "accounts", 1, 1);
+    let (case, ns) = (&scene.case, scene.ns);
+    case.run(&format!("create serviceaccount other -n {ns}"));
+    let load = scene.load("load", 100, 25);
+    // A new account must be known to clients before its endpoints are.
+    case.run(&format!("set serviceaccount deployment/blue other -n {ns}"));
+    case.ready(ns, &["blue"]);
+    let text = case.envoy(ns, "deployment/blue", "/certs").unwrap();
+    assert!(
+        text.contains(&format!("spiffe://cluster.local/ns/{ns}/sa/other")),
+        "{text}"
+    );
+    let outcome = load.outcome();
+    assert_eq!(outcome.lost, 0, "{outcome:?}");
+}
+
+/// The serial numbers of the certificates that an Envoy holds.
+fn serials(case: &Case, ns: &str, pod: &str) -> Vec<String> {
+    let text = case.envoy(ns, pod, "/certs").unwrap();
+    let certs: Value = serde_json::from_str(&text).unwrap();
+    let mut serials: Vec<String> = certs["certificates"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|one| one["cert_chain"].as_array().cloned().unwrap_or_default())
+        .filter_map(|one| one["serial_number"].as_str().map(str::to_owned))
+        .collect();
+    serials.sort();
+    serials.dedup();
+    serials
+}
+
+/// Leaves live for a minute and the authority is replaced, for ten minutes under load.
+#[test]
+#[ignore = "ten minutes: --long"]
+fn ten_minutes_of_rotation_lose_nothing() {
+    let scene = Scene::new(Case::alone(), "rotation", 2, 1);
+    let (case, ns) = (&scene.case, scene.ns);
+    scene.answered_by(&["blue"]);
+    let config = case.get(&format!("configmap tulle -n {NAMESPACE}"));
+    let before = config["data"]["config.yaml"].as_str().unwrap().to_owned();
+    short_lives(case, &before);
+    let load = scene.load("load", 200, 600);
+    let started = Instant::now();
+    let first = serials(case, ns, "deployment/blue");
+    std::thread::sleep(Duration::from_secs(120));
+    assert_ne!(
+        serials(case, ns, "deployment/blue"),
+        first,
+        "no leaf was rotated"
+    );
+    // A second authority: the leader makes one when its Secret is asked to rotate.
+    let root = || {
+        let secret = case.get(&format!("configmap tulle-proxy -n {ns}"));
+        secret["data"]["root.pem"].as_str().unwrap().to_owned()
+    };
+    let old = root();
+    case.run(&format!(
+        "annotate secret tulle-ca -n {NAMESPACE} tulle.dev/rotate=now --overwrite"
+    ));
+    case.eventually(
+        "the new root beside the old",
+        Duration::from_secs(60),
+        || {
+            let now = root();
+            anyhow::ensure!(now != old && now.contains(old.trim()), "{now}");
+            Ok(())
+        },
+    );
+    case.eventually("the old root to be gone", Duration::from_secs(420), || {
+        let now = root();
+        anyhow::ensure!(!now.contains(old.trim()), "still there");
+        Ok(())
+    });
+    note(&format!(
+        "mtls: authority replaced under load in {:.0} s with leaves of 60 s",
+        started.elapsed().as_secs_f64() - 120.0
+    ));
+    let outcome = load.outcome();
+    apply_config(case, &before);
+    assert_eq!(outcome.lost, 0, "{outcome:?}");
+}
+
+fn short_lives(case: &Case, config: &str) {
+    let text = config.replacen("spec:\n", "spec:\n  identity: {leafLifetime: 60s}\n", 1);
+    assert_ne!(text, config, "no spec in {config}");
+    apply_config(case, &text);
+}
+
+fn apply_config(case: &Case, text: &str) {
+    let patch = serde_json::json!({ "data": { "config.yaml": text } }).to_string();
+    let mut command = case.kubectl().command([
+        "patch",
+        "configmap",
+        "tulle",
+        "-n",
+        NAMESPACE,
+        "--type",
+        "merge",
+        "--patch",
+        &patch,
+    ]);
+    must(&mut command);
+}
+
+/// Envoy outside and inside under strict: only who proves an identity of the trust domain is let in, whatever the namespace.
+#[test]
+fn a_pod_without_sidecar_is_served_under_permissive() {
+    let scene = Scene::new(Case::shared(), "permissive", 1, 1);
+    let (case, ns) = (&scene.case, scene.ns);
+    let plan = Plan {
+        namespace: ns,
+        pod: "plain",
+        app: "plain",
+        to: "blue:8080",
+        host: "blue",
+        rate: 50,
+        seconds: 5,
+        injected: false,
+    };
+    let outcome = Load::start(case, &plan).outcome();
+    assert_eq!(outcome.lost, 0, "{outcome:?}");
+    let who = outcome.answers.keys().next().context("an answer").unwrap();
+    assert_eq!(who, "blue");
+}

@@ -1,0 +1,310 @@
+//! What a test on the cluster holds in its hands.
+
+use std::cell::RefCell;
+use std::process::Command;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde_json::Value;
+use tulle_sample::http_client::{Answer, Call};
+
+use crate::command::{output_of, run};
+use crate::kubectl::Kubectl;
+use crate::run::Run;
+use crate::tulle;
+
+/// Cases that stop what others need run alone.
+static CLUSTER: RwLock<()> = RwLock::new(());
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "held, not read")]
+enum Turn {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
+/// A running case. When it fails, pods, events and logs of its namespaces are printed; whatever happens,
+/// its namespaces and meshes are deleted.
+#[derive(Debug)]
+pub struct Case {
+    /// The cluster.
+    pub cluster: Run,
+    kubectl: Kubectl,
+    namespaces: RefCell<Vec<String>>,
+    meshes: RefCell<Vec<String>>,
+    watches_tulle: bool,
+    _turn: Turn,
+}
+
+impl Case {
+    /// A case that runs beside others.
+    pub fn shared() -> Self {
+        let turn = CLUSTER.read().unwrap_or_else(PoisonError::into_inner);
+        Self::new(Turn::Shared(turn))
+    }
+
+    /// A case that runs alone: it stops the control plane or the API server, or measures.
+    pub fn alone() -> Self {
+        let turn = CLUSTER.write().unwrap_or_else(PoisonError::into_inner);
+        Self::new(Turn::Alone(turn))
+    }
+
+    fn new(turn: Turn) -> Self {
+        let cluster = Run::from_environment().expect("a cluster");
+        Self {
+            kubectl: Kubectl::new(&cluster),
+            cluster,
+            namespaces: RefCell::default(),
+            meshes: RefCell::default(),
+            watches_tulle: true,
+            _turn: turn,
+        }
+    }
+
+    /// `kubectl`.
+    pub fn kubectl(&self) -> &Kubectl {
+        &self.kubectl
+    }
+
+    /// Makes sure that nothing of an earlier run is left of this namespace and the mesh of its name, and takes
+    /// both away at the end. Making them is the case's own business.
+    pub fn owns(&self, namespace: &str) {
+        self.namespaces.borrow_mut().push(namespace.to_owned());
+        self.meshes.borrow_mut().push(namespace.to_owned());
+        self.run(&format!(
+            "delete namespace {namespace} --ignore-not-found --wait --timeout=120s"
+        ));
+        self.delete_meshes();
+    }
+
+    /// `kubectl apply`.
+    pub fn apply(&self, manifest: &str) {
+        for _ in 0..30 {
+            match self.kubectl.apply(manifest) {
+                Err(error) if format!("{error:#}").contains("failed to find matching") => {
+                    eprintln!("RACE");
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+                other => {
+                    other.expect("applied");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A mesh and an injected namespace, both of this name.
+    pub fn mesh(&self, name: &str) {
+        self.owns(name);
+        self.apply(&crate::manifests::mesh(name));
+        self.run(&format!(
+            "wait --for=create serviceaccount/default -n {name} --timeout=60s"
+        ));
+    }
+
+    /// `kubectl` with arguments separated by spaces; the case fails if it does.
+    pub fn run(&self, words: &str) -> String {
+        self.kubectl
+            .run(words)
+            .unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// An object as JSON; `words` are those after `kubectl get`.
+    pub fn get(&self, words: &str) -> Value {
+        self.kubectl
+            .get(words)
+            .unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// The items of a list.
+    pub fn list(&self, words: &str) -> Vec<Value> {
+        self.kubectl
+            .list(words)
+            .unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// Waits until all pods of these Deployments are ready.
+    pub fn ready(&self, namespace: &str, deployments: &[&str]) {
+        for name in deployments {
+            self.run(&format!(
+                "rollout status deployment/{name} -n {namespace} --timeout=90s"
+            ));
+        }
+    }
+
+    /// Names of the running pods of an application that are not being ended.
+    pub fn pods(&self, namespace: &str, app: &str) -> Vec<String> {
+        self.list(&format!("pods -n {namespace} -l app={app}"))
+            .iter()
+            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
+            .filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned))
+            .collect()
+    }
+
+    /// A command in a container of a pod (`POD`, or `deployment/NAME`).
+    pub fn exec(&self, namespace: &str, pod: &str, container: &str, words: &[&str]) -> Command {
+        let mut command = self
+            .kubectl
+            .command(["exec", "-i", "-n", namespace, pod, "-c", container, "--"]);
+        command.args(words);
+        command
+    }
+
+    /// Plays requests from the sample application's container of a pod.
+    pub fn play(&self, namespace: &str, pod: &str, calls: &[Call]) -> anyhow::Result<Vec<Answer>> {
+        let input = serde_json::to_vec(calls)?;
+        let mut command = self.exec(
+            namespace,
+            pod,
+            "app",
+            &["/usr/local/bin/tulle-sample", "play"],
+        );
+        let printed = output_of(&mut command, &input)?;
+        serde_json::from_str(&printed).context("answers")
+    }
+
+    /// Plays requests from outside the mesh: from the node, whose network the tests run in.
+    pub fn play_outside(&self, calls: &[Call]) -> Vec<Answer> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(tulle_sample::http_client::play(calls.to_vec()))
+    }
+
+    /// The cluster address of a Service.
+    pub fn cluster_ip(&self, namespace: &str, service: &str) -> String {
+        let found = self.get(&format!("service {service} -n {namespace}"));
+        found["spec"]["clusterIP"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{service} has no address"))
+            .to_owned()
+    }
+
+    /// A page of a pod's Envoy's admin interface, which only the pod itself can reach: through the pod's own network.
+    pub fn envoy(&self, namespace: &str, pod: &str, path: &str) -> anyhow::Result<String> {
+        let call = call("127.0.0.1:9901", "localhost", path);
+        let answer = self.play(namespace, pod, &[call])?.pop();
+        let answer = answer.context("an answer")?;
+        anyhow::ensure!(
+            answer.status == 200,
+            "{path}: {} {}",
+            answer.status,
+            answer.text
+        );
+        Ok(answer.text)
+    }
+
+    /// The metrics of every replica of the control plane, as text, by pod.
+    pub fn metrics(&self) -> Vec<(String, String)> {
+        let selector = format!("-n {} -l app.kubernetes.io/name=tulle", tulle::NAMESPACE);
+        let pods = self.list(&format!(
+            "pods {selector} --field-selector=status.phase=Running"
+        ));
+        pods.iter()
+            .filter_map(|pod| {
+                let name = pod["metadata"]["name"].as_str()?.to_owned();
+                let address = format!("{}:15014", pod["status"]["podIP"].as_str()?);
+                let answer = self
+                    .play_outside(&[call(&address, "localhost", "/metrics")])
+                    .pop()?;
+                (answer.status == 200).then_some((name, answer.text))
+            })
+            .collect()
+    }
+
+    /// The sum of a metric over all replicas and label values.
+    pub fn metric(&self, name: &str) -> f64 {
+        self.metrics()
+            .iter()
+            .flat_map(|(_, text)| text.lines())
+            .filter(|line| {
+                let rest = line.strip_prefix(name);
+                rest.is_some_and(|rest| rest.starts_with('{') || rest.starts_with(' '))
+            })
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
+    /// Asks again until the answer is good; panics with the last error after `limit`.
+    pub fn eventually<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut ask: impl FnMut() -> anyhow::Result<T>,
+    ) -> T {
+        let end = Instant::now() + limit;
+        loop {
+            match ask() {
+                Ok(answer) => return answer,
+                Err(error) if Instant::now() > end => {
+                    panic!("waited {limit:?} for {what}: {error:#}")
+                }
+                Err(_) => std::thread::sleep(Duration::from_millis(100)),
+            }
+        }
+    }
+
+    fn delete_meshes(&self) {
+        for mesh in self.meshes.borrow().iter() {
+            // Absent when the CRD is.
+            let _ = self.kubectl.run(&format!(
+                "delete meshes.appmesh.k8s.aws {mesh} --ignore-not-found --wait=false"
+            ));
+        }
+    }
+
+    fn tell(&self) {
+        let show = |words: &str| match self.kubectl.run(words) {
+            Ok(text) => eprintln!("--- kubectl {words}\n{text}"),
+            Err(error) => eprintln!("--- {error:#}"),
+        };
+        for namespace in self.namespaces.borrow().iter() {
+            show(&format!("get all -o wide -n {namespace}"));
+            show(&format!(
+                "get events -n {namespace} --sort-by=.lastTimestamp"
+            ));
+            let Ok(pods) = self.kubectl.list(&format!("pods -n {namespace}")) else {
+                continue;
+            };
+            for pod in pods.iter().take(8) {
+                let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+                show(&format!(
+                    "logs {name} -n {namespace} --all-containers --prefix --tail=25"
+                ));
+            }
+        }
+        if self.watches_tulle {
+            show(&format!(
+                "logs -n {} -l app.kubernetes.io/name=tulle --prefix --tail=60",
+                tulle::NAMESPACE
+            ));
+        }
+    }
+}
+
+impl Drop for Case {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.tell();
+        }
+        for namespace in self.namespaces.borrow().iter() {
+            let _ = self.kubectl.run(&format!(
+                "delete namespace {namespace} --ignore-not-found --wait=false"
+            ));
+        }
+        self.delete_meshes();
+    }
+}
+
+/// A GET request to an address.
+pub fn call(to: &str, host: &str, path: &str) -> Call {
+    serde_json::from_value(serde_json::json!({ "id": path, "to": to, "host": host, "path": path }))
+        .unwrap_or_else(|error| panic!("{to}: {error}"))
+}
+
+/// Runs a program to its end; the case fails if it does.
+pub fn must(command: &mut Command) -> String {
+    run(command).unwrap_or_else(|error| panic!("{error:#}"))
+}

@@ -1,0 +1,68 @@
+//! Brings a cluster up, takes it down, and is the first process inside it. `tests/run cluster` calls it.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Parser;
+use tulle_cluster::{images, lifecycle, node, run::Run, tools::Tools, tulle};
+
+#[derive(Debug, Parser)]
+enum Command {
+    /// Bring a cluster up and install Tulle in it; one that runs is brought up to date
+    Up {
+        /// The cluster's name
+        name: String,
+        /// Leave Tulle out
+        #[arg(long)]
+        bare: bool,
+    },
+    /// Take a cluster down, without trace
+    Down {
+        /// The cluster's name
+        name: String,
+    },
+    /// Print a cluster's folder if it runs
+    Show {
+        /// The cluster's name
+        name: String,
+    },
+    /// Be the first process of a node
+    #[command(hide = true)]
+    Node {
+        /// The cluster's folder
+        folder: PathBuf,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Command::parse() {
+        Command::Up { name, bare } => {
+            let (run, tools) = (Run::named(&name)?, Tools::from_environment()?);
+            let started = Instant::now();
+            if lifecycle::is_up(&run) {
+                images::import(&run, &images::build(&tools)?)?;
+            } else {
+                lifecycle::up(&run, &tools)?;
+                eprintln!("cluster up in {:.1} s", started.elapsed().as_secs_f64());
+            }
+            if !bare {
+                let started = Instant::now();
+                tulle::install(&run, &tools)?;
+                eprintln!(
+                    "Tulle installed in {:.1} s",
+                    started.elapsed().as_secs_f64()
+                );
+            }
+        }
+        Command::Down { name } => lifecycle::down(&Run::named(&name)?)?,
+        Command::Show { name } => {
+            let run = Run::named(&name)?;
+            anyhow::ensure!(lifecycle::is_up(&run), "no cluster {name} runs");
+            let mut out = std::io::stdout().lock();
+            std::io::Write::write_all(&mut out, run.root().as_os_str().as_encoded_bytes())?;
+            std::io::Write::write_all(&mut out, b"\n")?;
+        }
+        Command::Node { folder } => node::serve(&Run::in_folder(folder))?,
+    }
+    Ok(())
+}
