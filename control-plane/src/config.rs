@@ -256,6 +256,9 @@ impl MeshConfig {
                 ));
             }
         }
+        if let Err(error) = config.injection.check() {
+            return Err(format!("spec.injection.{error}"));
+        }
         if config.aws.account_id.len() != 12
             || !config.aws.account_id.bytes().all(|b| b.is_ascii_digit())
         {

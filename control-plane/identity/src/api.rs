@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::core::request::Request;
 use kube::core::params::{GetParams, PostParams};
+use kube::core::request::Request;
 use kube::{Api, Client};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;

@@ -37,11 +37,9 @@ pub(crate) fn ca_params(name: &str) -> CertificateParams {
 
 impl UsersCa {
     pub(crate) fn new(key: KeyPair) -> Self {
-        let root = CertifiedIssuer::self_signed(
-            ca_params("Company root"),
-            KeyPair::generate().unwrap(),
-        )
-        .unwrap();
+        let root =
+            CertifiedIssuer::self_signed(ca_params("Company root"), KeyPair::generate().unwrap())
+                .unwrap();
         Self::below(root, key, |_| {})
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tulle_model::endpoint::EndpointSetId;
 use tulle_model::fragment::{self, KubeService};
 use tulle_model::linked::{Destination, Discovery};
-use tulle_model::policy::{IpPreference, MtlsMode};
+use tulle_model::policy::{DiscoveryMode, IpPreference, MtlsMode};
 use tulle_model::{Name, Str};
 
 use crate::facts::table::Held;
@@ -20,19 +20,28 @@ use crate::{alias, mtls};
 pub(crate) fn source(workload: &Name, port: u16, reader: &mut Reader<'_>) -> Option<Arc<Source>> {
     let server = reader.server(workload)?;
     let mesh = alias::mesh_of(Kind::Workload, workload, reader)?;
-    let ip = reader.mesh(&mesh)?.ip;
+    let mesh = reader.mesh(&mesh)?;
+    let ip = mesh.ip;
     let listener = server.listeners.iter().find(|own| own.port == port)?;
     let discovery = match server.discovery.as_ref()? {
         fragment::Discovery::Dns {
             hostname,
             all_addresses,
-        } => match service_endpoints(hostname, port, ip, reader) {
-            Some(set) => Discovery::Endpoints(set),
-            None => Discovery::Dns {
-                hostname: hostname.clone(),
-                all_addresses: *all_addresses,
-            },
-        },
+        } => {
+            let said = server.discovery_mode.or(mesh.discovery_mode);
+            let mode = said.unwrap_or_else(|| reader.discovery_mode());
+            let set = match mode {
+                DiscoveryMode::Dns => None,
+                DiscoveryMode::Endpoints => service_endpoints(hostname, port, ip, reader),
+            };
+            match set {
+                Some(set) => Discovery::Endpoints(set),
+                None => Discovery::Dns {
+                    hostname: hostname.clone(),
+                    all_addresses: *all_addresses,
+                },
+            }
+        }
         // The attributes of a lookup are the target's own, so its own pods are what it would find.
         fragment::Discovery::Registry { .. } => Discovery::Endpoints(EndpointSetId::Pods {
             workload: workload.clone(),
@@ -69,9 +78,6 @@ fn service_endpoints(
     ip: IpPreference,
     reader: &mut Reader<'_>,
 ) -> Option<EndpointSetId> {
-    if reader.plain_dns() {
-        return None;
-    }
     let service = known_service(hostname, reader)?;
     service.ports.iter().find(|(number, _)| *number == port)?;
     Some(EndpointSetId::Service {

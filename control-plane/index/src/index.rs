@@ -33,20 +33,23 @@ impl Index {
 
     /// Exchanges the settings.
     pub fn set_settings(&mut self, settings: Settings) -> Delta {
-        let old = std::mem::replace(&mut self.engine.settings, settings);
+        // Named one by one, so that nobody adds a setting and forgets who depends on it. Trusted hops
+        // are of no account here: the link does not read them.
+        let Settings {
+            implicit_retry,
+            plain_dns,
+            trusted_hops: _,
+            cluster_domain,
+            trust_domain,
+            mtls,
+        } = std::mem::replace(&mut self.engine.settings, settings);
         let new = &self.engine.settings;
         let changed = [
-            (
-                old.implicit_retry != new.implicit_retry,
-                Fact::ImplicitRetry,
-            ),
-            (old.plain_dns != new.plain_dns, Fact::PlainDns),
-            (
-                old.cluster_domain != new.cluster_domain,
-                Fact::ClusterDomain,
-            ),
-            (old.trust_domain != new.trust_domain, Fact::TrustDomain),
-            (old.mtls != new.mtls, Fact::Mtls),
+            (implicit_retry != new.implicit_retry, Fact::ImplicitRetry),
+            (plain_dns != new.plain_dns, Fact::PlainDns),
+            (cluster_domain != new.cluster_domain, Fact::ClusterDomain),
+            (trust_domain != new.trust_domain, Fact::TrustDomain),
+            (mtls != new.mtls, Fact::Mtls),
         ];
         for (_, fact) in changed.into_iter().filter(|(changed, _)| *changed) {
             self.engine.touch_fact(fact);

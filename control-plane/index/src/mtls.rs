@@ -82,7 +82,7 @@ pub(crate) fn check_call(
     } else if matches!(source.discovery, Discovery::Dns { .. }) {
         (
             "its addresses come from DNS, which does not tell who takes mTLS",
-            "let its hostname name a Kubernetes Service that has this port, or let it be permissive",
+            "let its hostname name a Kubernetes Service that has this port, and tulle.dev/discovery be endpoints; or let it be permissive",
         )
     } else {
         return;

@@ -11,7 +11,7 @@ use tulle_model::fragment::{
     Workload,
 };
 use tulle_model::linked;
-use tulle_model::policy::MtlsMode;
+use tulle_model::policy::{DiscoveryMode, MtlsMode};
 use tulle_model::selector::{Labels, Selector};
 use tulle_model::{Finding, Name, ObjectId, ProxyId, Str};
 
@@ -72,9 +72,13 @@ impl Reader<'_> {
         self.engine.settings.implicit_retry
     }
 
-    pub(crate) fn plain_dns(&mut self) -> bool {
+    /// How workloads are found where neither they nor their mesh says it.
+    pub(crate) fn discovery_mode(&mut self) -> DiscoveryMode {
         self.note(Fact::PlainDns);
-        self.engine.settings.plain_dns
+        match self.engine.settings.plain_dns {
+            true => DiscoveryMode::Dns,
+            false => DiscoveryMode::Endpoints,
+        }
     }
 
     pub(crate) fn cluster_domain(&mut self) -> String {

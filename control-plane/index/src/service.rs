@@ -24,6 +24,7 @@ pub(crate) fn server(name: &Name, reader: &mut Reader<'_>) -> Option<Arc<Server>
         alias: workload.alias.clone(),
         listeners,
         discovery: workload.discovery.clone(),
+        discovery_mode: workload.discovery_mode,
     }))
 }
 

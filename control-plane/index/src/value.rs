@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tulle_model::endpoint::EndpointSet;
 use tulle_model::fragment;
 use tulle_model::linked::{Destination, Discovery, GatewayRoute, HostRoutes, ProxyView, Route};
-use tulle_model::policy::{IpPreference, MtlsMode, Protocol};
+use tulle_model::policy::{DiscoveryMode, IpPreference, MtlsMode, Protocol};
 use tulle_model::{Name, ObjectId, Str};
 
 /// The value of a node of any kind.
@@ -79,6 +79,7 @@ pub(crate) struct Server {
     /// Sorted by port, each port once.
     pub(crate) listeners: Vec<fragment::Listener>,
     pub(crate) discovery: Option<fragment::Discovery>,
+    pub(crate) discovery_mode: Option<DiscoveryMode>,
 }
 
 /// How the addresses of a listener are found.

@@ -9,7 +9,7 @@ use crate::finding::Finding;
 use crate::id::{Name, ObjectId, ProxyId, Str};
 use crate::matching::{HostMatch, HttpMatch, PathRewrite};
 use crate::policy::{
-    ClientPolicy, EgressPolicy, IpPreference, MtlsMode, Protocol, RetryPolicy, Timeouts,
+    ClientPolicy, DiscoveryMode, EgressPolicy, IpPreference, MtlsMode, Protocol, RetryPolicy, Timeouts,
 };
 use crate::selector::{Labels, Selector};
 
@@ -77,6 +77,8 @@ pub struct Mesh {
     pub ip: IpPreference,
     /// How far its traffic is secured; `None`: as the settings say.
     pub mtls: Option<MtlsMode>,
+    /// How its workloads are found where their names name a Service; `None`: as the settings say.
+    pub discovery_mode: Option<DiscoveryMode>,
 }
 
 /// A namespace.
@@ -107,6 +109,8 @@ pub struct Workload {
     pub listeners: Vec<Listener>,
     /// How clients find it.
     pub discovery: Option<Discovery>,
+    /// The same where its host name names a Service; `None`: as its mesh says.
+    pub discovery_mode: Option<DiscoveryMode>,
     /// The services it may call.
     pub backends: Vec<Backend>,
     /// Groups of services it may call.

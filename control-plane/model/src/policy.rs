@@ -210,3 +210,55 @@ impl FromStr for MtlsMode {
             .ok_or_else(|| MtlsModeError(text.to_owned()))
     }
 }
+
+/// The label or annotation of meshes and workloads that says their [`DiscoveryMode`].
+pub const DISCOVERY_SWITCH: &str = "tulle.dev/discovery";
+
+/// How clients find a workload whose host name names a known Service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DiscoveryMode {
+    /// By DNS, as any other name.
+    Dns,
+    /// By the Service's EndpointSlices.
+    Endpoints,
+}
+
+impl DiscoveryMode {
+    /// The word used in manifests.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Endpoints => "endpoints",
+        }
+    }
+}
+
+impl fmt::Display for DiscoveryMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a mode of discovery was not understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiscoveryModeError(String);
+
+impl fmt::Display for DiscoveryModeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "discovery {:?}: expected dns or endpoints", self.0)
+    }
+}
+
+impl std::error::Error for DiscoveryModeError {}
+
+impl FromStr for DiscoveryMode {
+    type Err = DiscoveryModeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Dns, Self::Endpoints]
+            .into_iter()
+            .find(|mode| mode.as_str() == text)
+            .ok_or_else(|| DiscoveryModeError(text.to_owned()))
+    }
+}

@@ -9,7 +9,8 @@ use crate::policy::MtlsMode;
 pub struct Settings {
     /// Retry requests on routes that have no retry policy, as App Mesh did.
     pub implicit_retry: bool,
-    /// Resolve names of known Services by DNS too, instead of from their EndpointSlices.
+    /// Resolve names of known Services by DNS too, instead of from their EndpointSlices, where neither
+    /// workload nor mesh says it.
     pub plain_dns: bool,
     /// How many trusted proxies stand before a gateway and append to `x-forwarded-for`.
     pub trusted_hops: u32,

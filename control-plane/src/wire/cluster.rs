@@ -21,8 +21,8 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 use tulle_identity::SvidPolicy;
+use tulle_injector::inject::wants_injection;
 use tulle_model::fragment::{Fragment, Translated};
-use tulle_model::selector::Labels;
 use tulle_model::settings::Settings;
 use tulle_model::{ObjectId, Str};
 use tulle_source::Batch;
@@ -97,6 +97,7 @@ impl Cluster {
                 }
                 Control::Authority => {
                     self.secrets.reissue_now();
+                    self.board.proxies_changed();
                     return Work::Roots;
                 }
                 Control::Status => self.board.stir(),
@@ -125,7 +126,7 @@ impl Cluster {
                 match translated {
                     Some(translated) => {
                         let wanted = translated.fragments.iter().any(|fragment| {
-                            matches!(fragment, Fragment::Namespace(namespace) if may_inject(&namespace.labels))
+                            matches!(fragment, Fragment::Namespace(namespace) if wants_injection(&namespace.labels))
                         });
                         self.namespaces.insert(id.name.clone(), wanted);
                     }
@@ -183,18 +184,6 @@ impl Cluster {
     pub(super) fn tell_board(&mut self, engine: &Engine, ledger: &tulle_status::Ledger) {
         self.board.tell(engine, ledger);
     }
-}
-
-/// Whether pods of a namespace with these labels may be injected, unless they say otherwise themselves.
-fn may_inject(labels: &Labels) -> bool {
-    let is = |key: &str, word: &str| {
-        let value = labels.get(key);
-        value.is_some_and(|value| value.eq_ignore_ascii_case(word))
-    };
-    is("appmesh.k8s.aws/sidecarInjectorWebhook", "enabled")
-        || is("tulle.dev/injection", "enabled")
-        || is("istio.io/rev", "tulle")
-        || is("istio-injection", "enabled")
 }
 
 async fn due(wait: Option<Duration>) {

@@ -37,6 +37,7 @@ pub(super) fn replica_report(
         generation: 0,
         proxies: proxies.collect(),
         refusals: ledger.refusals().clone(),
+        signs: Default::default(),
         cut: false,
     }
 }

@@ -30,6 +30,9 @@ pub struct ReplicaReport {
     pub refusals: BTreeMap<RefusalKey, Refusal>,
     /// The connected proxies.
     pub proxies: Vec<ProxyReport>,
+    /// The issuer with which the replica signs certificates; empty where it signs none.
+    #[serde(default)]
+    pub signs: Str,
     /// There was more than a report holds: it proves nothing of proxies that are not in it.
     #[serde(default)]
     pub cut: bool,
@@ -127,7 +130,8 @@ impl ReplicaReport {
     /// Whether another report says the same of the proxies. Its generation does not count, nor do points in time that differ
     /// by a hair because they were reckoned from durations.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        (&self.replica, self.epoch, self.cut) == (&other.replica, other.epoch, other.cut)
+        (&self.replica, self.epoch, &self.signs, self.cut)
+            == (&other.replica, other.epoch, &other.signs, other.cut)
             && self.refusals == other.refusals
             && self.proxies.len() == other.proxies.len()
             && self

@@ -25,6 +25,7 @@ mod ports;
 mod report;
 mod retry;
 mod selector;
+mod switch;
 mod virtual_gateway;
 mod virtual_node;
 mod virtual_router;
@@ -49,7 +50,9 @@ pub fn translate(object: &Object, unknown_fields: &[String]) -> Option<Translate
     let mut report = Report::new(id(object));
     let fragment = match object {
         Object::Mesh(object) => mesh::translate(&mut report, &object.metadata, &object.spec),
-        Object::VirtualNode(object) => virtual_node::translate(&mut report, &object.spec),
+        Object::VirtualNode(object) => {
+            virtual_node::translate(&mut report, &object.metadata, &object.spec)
+        }
         Object::VirtualService(object) => virtual_service::translate(&mut report, &object.spec),
         Object::VirtualRouter(object) => virtual_router::translate(&mut report, &object.spec),
         Object::VirtualGateway(object) => virtual_gateway::translate(&mut report, &object.spec),

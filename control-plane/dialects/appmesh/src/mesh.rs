@@ -9,6 +9,7 @@ use crate::field::Field;
 use crate::names;
 use crate::report::{Report, code};
 use crate::selector::selector;
+use crate::switch;
 
 pub(crate) fn translate(
     report: &mut Report,
@@ -35,43 +36,9 @@ pub(crate) fn translate(
         ),
         egress,
         ip: ip_preference(report, &field, spec),
-        mtls: mtls(report, metadata),
+        mtls: switch::mtls(report, metadata),
+        discovery_mode: switch::discovery(report, metadata),
     }))
-}
-
-/// What the mesh says of mTLS, by annotation or label. Where both say something that can be understood, the
-/// annotation counts.
-fn mtls(report: &mut Report, metadata: &ObjectMeta) -> Option<policy::MtlsMode> {
-    let places = [
-        ("annotations", metadata.annotations.as_ref()),
-        ("labels", metadata.labels.as_ref()),
-    ];
-    let mut counts: Option<policy::MtlsMode> = None;
-    for (place, entries) in places {
-        let Some(text) = entries.and_then(|entries| entries.get(policy::MTLS_SWITCH)) else {
-            continue;
-        };
-        let field = Field::metadata_entry(place, policy::MTLS_SWITCH);
-        match (text.parse::<policy::MtlsMode>(), counts) {
-            (Ok(mode), None) => counts = Some(mode),
-            (Ok(mode), Some(known)) if mode != known => report.warning(
-                code::DUPLICATE,
-                &field,
-                format!("the label says {mode}, the annotation {known}; the annotation counts"),
-                "remove one of the two",
-            ),
-            (Ok(_), Some(_)) => {}
-            (Err(error), _) => {
-                report.error(
-                    code::INVALID,
-                    &field,
-                    format!("{error}; it is passed over"),
-                    "write permissive, strict or off",
-                );
-            }
-        }
-    }
-    counts
 }
 
 fn ip_preference(report: &mut Report, field: &Field, spec: &MeshSpec) -> policy::IpPreference {

@@ -3,19 +3,26 @@
 use std::collections::BTreeSet;
 
 use tulle_crds::appmesh::VirtualNodeSpec;
-use tulle_model::fragment::{BackendGroupRef, Fragment, Listener, Workload};
+use tulle_crds::core::ObjectMeta;
+use tulle_model::fragment::{BackendGroupRef, Discovery, Fragment, Listener, Workload};
+use tulle_model::policy::{DISCOVERY_SWITCH, DiscoveryMode};
 
 use crate::client_policy::client_policy;
 use crate::field::Field;
 use crate::names;
 use crate::report::{Report, code};
 use crate::selector::selector;
+use crate::switch;
 
 mod backends;
 mod discovery;
 mod listener;
 
-pub(crate) fn translate(report: &mut Report, spec: &VirtualNodeSpec) -> Option<Fragment> {
+pub(crate) fn translate(
+    report: &mut Report,
+    metadata: &ObjectMeta,
+    spec: &VirtualNodeSpec,
+) -> Option<Fragment> {
     let field = Field::spec();
     let object = report.object().clone();
     let name = names::name(&object.namespace, &object.name);
@@ -24,6 +31,17 @@ pub(crate) fn translate(report: &mut Report, spec: &VirtualNodeSpec) -> Option<F
     }
     let listeners = listeners(report, &field.key("listeners"), spec);
     let discovery = discovery::discovery(report, &field.key("serviceDiscovery"), spec);
+    let discovery_mode = switch::discovery(report, metadata);
+    if discovery_mode == Some(DiscoveryMode::Dns)
+        && matches!(discovery, Some(Discovery::Registry { .. }))
+    {
+        report.warning(
+            code::NO_EFFECT,
+            &field.key("serviceDiscovery").key("awsCloudMap"),
+            format!("{DISCOVERY_SWITCH} says dns, and the node has no name in DNS; its pods are used"),
+            "set dns.hostname in place of awsCloudMap, or remove the switch",
+        );
+    }
     let default_policy = client_policy(
         report,
         &field.key("backendDefaults").key("clientPolicy"),
@@ -38,6 +56,7 @@ pub(crate) fn translate(report: &mut Report, spec: &VirtualNodeSpec) -> Option<F
         mesh: names::mesh(spec.mesh_ref.as_ref()),
         listeners,
         discovery,
+        discovery_mode,
         backends: backends::backends(
             report,
             &field.key("backends"),

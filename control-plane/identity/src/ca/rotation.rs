@@ -221,8 +221,9 @@ impl CaState {
     /// The roots that everybody is to trust.
     pub fn bundle(&self) -> TrustBundle {
         let other = match &self.phase {
-            Phase::Prepare { next: slot, .. }
-            | Phase::Activate { previous: slot, .. } => slot.roots().roots(),
+            Phase::Prepare { next: slot, .. } | Phase::Activate { previous: slot, .. } => {
+                slot.roots().roots()
+            }
             Phase::Stable | Phase::Retire { .. } => &[],
         };
         TrustBundle::of(self.signer.roots().roots().iter().chain(other))

@@ -351,8 +351,9 @@ fn check_signs(
 
 fn key_pair(pem: &[u8]) -> Result<KeyPair, SlotError> {
     // The cause is left out: it could quote what it read.
-    let key = PrivateKeyDer::from_pem_slice(pem)
-        .map_err(|_| SlotError::key("no private key in PEM (unencrypted PKCS #8, SEC 1 or PKCS #1)"))?;
+    let key = PrivateKeyDer::from_pem_slice(pem).map_err(|_| {
+        SlotError::key("no private key in PEM (unencrypted PKCS #8, SEC 1 or PKCS #1)")
+    })?;
     KeyPair::try_from(&key).map_err(|_| {
         SlotError::key("a private key that is not supported; use ECDSA P-256 or P-384, Ed25519, or RSA of 2048 bits or more")
     })

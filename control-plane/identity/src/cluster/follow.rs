@@ -139,8 +139,8 @@ impl Follower {
     }
 
     fn read(&self, secret: &Secret) -> Result<Snapshot, String> {
-        let state = read_state(secret, &self.trust_domain, SystemTime::now())
-            .map_err(|e| e.to_string())?;
+        let state =
+            read_state(secret, &self.trust_domain, SystemTime::now()).map_err(|e| e.to_string())?;
         Snapshot::of(&state, &self.trust_domain).map_err(|e| e.to_string())
     }
 }

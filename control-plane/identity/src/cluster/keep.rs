@@ -141,7 +141,10 @@ impl Keeper {
     }
 
     /// The state in the watched Secret.
-    fn state(&mut self, now: SystemTime) -> Option<(Arc<Secret>, Result<CaState, SecretFormError>)> {
+    fn state(
+        &mut self,
+        now: SystemTime,
+    ) -> Option<(Arc<Secret>, Result<CaState, SecretFormError>)> {
         let secret = self.inputs.secret.borrow_and_update().clone()?;
         let version = version(&secret);
         if self.read.as_ref().is_none_or(|(read, _)| *read != version) {
@@ -316,7 +319,9 @@ impl Keeper {
         }
         match self.secrets.replace(SECRET_NAME, &secret).await {
             Err(error) if error.is(409) || error.is(404) => {
-                tracing::info!("Secret {SECRET_NAME} was changed by another; it is looked at again");
+                tracing::info!(
+                    "Secret {SECRET_NAME} was changed by another; it is looked at again"
+                );
                 Ok(())
             }
             result => {

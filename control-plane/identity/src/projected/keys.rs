@@ -100,9 +100,9 @@ impl Known {
             Outcome::Read => Found::Unknown,
             Outcome::Unreadable => Found::Unreadable,
             Outcome::Failed(error) => Found::Unavailable(error.clone()),
-            Outcome::Never => Found::Unavailable(ApiError::Transport(
-                "its keys were not read yet".to_owned(),
-            )),
+            Outcome::Never => {
+                Found::Unavailable(ApiError::Transport("its keys were not read yet".to_owned()))
+            }
         }
     }
 }
@@ -266,13 +266,11 @@ fn usable(jwk: &Jwk) -> Option<Key> {
         (AlgorithmParameters::RSA(_), Some(KeyAlgorithm::PS256)) => Algorithm::PS256,
         (AlgorithmParameters::RSA(_), Some(KeyAlgorithm::PS384)) => Algorithm::PS384,
         (AlgorithmParameters::RSA(_), Some(KeyAlgorithm::PS512)) => Algorithm::PS512,
-        (AlgorithmParameters::EllipticCurve(ec), algorithm) => {
-            match (&ec.curve, algorithm) {
-                (EllipticCurve::P256, None | Some(KeyAlgorithm::ES256)) => Algorithm::ES256,
-                (EllipticCurve::P384, None | Some(KeyAlgorithm::ES384)) => Algorithm::ES384,
-                _ => return None,
-            }
-        }
+        (AlgorithmParameters::EllipticCurve(ec), algorithm) => match (&ec.curve, algorithm) {
+            (EllipticCurve::P256, None | Some(KeyAlgorithm::ES256)) => Algorithm::ES256,
+            (EllipticCurve::P384, None | Some(KeyAlgorithm::ES384)) => Algorithm::ES384,
+            _ => return None,
+        },
         _ => return None,
     };
     let key = DecodingKey::from_jwk(jwk).ok()?;

@@ -194,9 +194,18 @@ async fn claims_that_prove_nothing() {
     };
     use ProofError as E;
     let cases = [
-        (with(|c| c["iss"] = json!("https://evil.example")), E::Issuer),
-        (with(|c| c["iss"] = json!("kubernetes/serviceaccount")), E::Issuer),
-        (with(|c| c["aud"] = json!(["https://kubernetes.default.svc"])), E::Audience),
+        (
+            with(|c| c["iss"] = json!("https://evil.example")),
+            E::Issuer,
+        ),
+        (
+            with(|c| c["iss"] = json!("kubernetes/serviceaccount")),
+            E::Issuer,
+        ),
+        (
+            with(|c| c["aud"] = json!(["https://kubernetes.default.svc"])),
+            E::Audience,
+        ),
         (with(|c| c["aud"] = json!([])), E::Audience),
         (with(|c| c["aud"] = json!("tulle-x")), E::Audience),
         (without("aud"), E::Malformed),
@@ -219,8 +228,14 @@ async fn claims_that_prove_nothing() {
         (without_bound("serviceaccount"), E::Malformed),
         (without_bound("namespace"), E::Malformed),
         // Contradictions, and names that would become parts of others.
-        (with(|c| c["sub"] = json!("system:serviceaccount:shop:back")), E::Subject),
-        (with(|c| c["sub"] = json!("system:serviceaccount:other:front")), E::Subject),
+        (
+            with(|c| c["sub"] = json!("system:serviceaccount:shop:back")),
+            E::Subject,
+        ),
+        (
+            with(|c| c["sub"] = json!("system:serviceaccount:other:front")),
+            E::Subject,
+        ),
         (with(|c| c["sub"] = json!("system:node:node-1")), E::Subject),
         (with(|c| c["sub"] = json!("")), E::Subject),
         (bound("/namespace", json!("bank")), E::Subject),
@@ -302,7 +317,9 @@ async fn algorithms_cannot_be_confused() {
             }
         }
     }
-    for none in ["none", "None", "NONE", "nOnE", "", "RS256 ", "rs256", "ES512", "EdDSA", "XX"] {
+    for none in [
+        "none", "None", "NONE", "nOnE", "", "RS256 ", "rs256", "EdDSA", "XX",
+    ] {
         let head = part(&json!({"alg": none, "kid": "rsa"}));
         for signature in ["", "AAAA"] {
             let token = format!("{head}.{}.{signature}", part(&good()));
@@ -313,6 +330,9 @@ async fn algorithms_cannot_be_confused() {
             );
         }
     }
+    let p521 = part(&json!({"alg": "ES512", "kid": "rsa"}));
+    let token = format!("{p521}.{}.AAAA", part(&good()));
+    assert_eq!(verify(&tokens, &token).await, Err(ProofError::Algorithm));
     // One cluster key's signature under the other's name or algorithm.
     let cross = ec.sign_with(&good(), |h| h.kid = Some("rsa".into()));
     assert_eq!(verify(&tokens, &cross).await, Err(ProofError::Algorithm));
@@ -404,7 +424,10 @@ async fn odd_shapes() {
         format!("{h}.é{p}.{s}"),
         format!("{deep}.{p}.{s}"),
         format!("{nested}.{p}.{s}"),
-        format!("{}.{p}.{s}", part(&json!({"alg": "ES256", "kid": "k1", "kid ": "x"}))),
+        format!(
+            "{}.{p}.{s}",
+            part(&json!({"alg": "ES256", "kid": "k1", "kid ": "x"}))
+        ),
         format!(
             "{}.{p}.{s}",
             URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","alg":"none","kid":"k1"}"#)

@@ -141,7 +141,14 @@ fn a_new_issuer_signs_the_next_handshake() {
     let serving = ServingCertificate::with_identity(source.clone(), "mesh", "cp", names).unwrap();
     let config = server(Arc::clone(&serving));
     let name = "tulle.mesh.svc.cluster.local";
-    for name in [name, "tulle.mesh", "tulle.mesh.svc", "localhost", "10.1.2.3", "::1"] {
+    for name in [
+        name,
+        "tulle.mesh",
+        "tulle.mesh.svc",
+        "localhost",
+        "10.1.2.3",
+        "::1",
+    ] {
         shake(Arc::clone(&config), client(&one), name).unwrap();
     }
     *source.0.lock() = two.snapshot();

@@ -80,7 +80,13 @@ fn follows_the_x509_svid_specification() {
     verify::client_chain(&chain[0], &[], slot.anchor(), now).unwrap();
     assert!(verify::client_chain(&chain[0], &[], slot.anchor(), now + 25 * HOUR).is_err());
     // A proxy whose clock is five minutes behind accepts it.
-    verify::client_chain(&chain[0], &[], slot.anchor(), now - Duration::from_secs(299)).unwrap();
+    verify::client_chain(
+        &chain[0],
+        &[],
+        slot.anchor(),
+        now - Duration::from_secs(299),
+    )
+    .unwrap();
     assert_eq!(chain.len(), 1, "roots are not sent");
 }
 
@@ -114,12 +120,13 @@ fn any_replica_recognises_a_fresh_one() {
     let now = SystemTime::now();
     let svid = there.issue_svid(&front(), policy.window(now)).unwrap();
     let version = svid.version.to_string();
-    let fresh = |version: &str, pod: &str, now| {
-        policy.is_fresh(version, &here, &front(), pod, now)
-    };
+    let fresh = |version: &str, pod: &str, now| policy.is_fresh(version, &here, &front(), pod, now);
     let at = fresh(&version, "pod-1", now).unwrap();
     assert_eq!(at, policy.rotate_at(svid.not_after, "pod-1"));
-    assert_eq!(fresh(&version, "pod-1", at - Duration::from_secs(1)), Some(at));
+    assert_eq!(
+        fresh(&version, "pod-1", at - Duration::from_secs(1)),
+        Some(at)
+    );
     assert_eq!(fresh(&version, "pod-1", at), None);
 
     let other = policy.is_fresh(
@@ -140,7 +147,10 @@ fn any_replica_recognises_a_fresh_one() {
     assert_eq!(fresh(&far.to_string(), "pod-1", now), None);
     // Settings that changed are in force at once.
     let short = SvidPolicy::new(Duration::from_secs(60)).unwrap();
-    assert_eq!(short.is_fresh(&version, &here, &front(), "pod-1", now), None);
+    assert_eq!(
+        short.is_fresh(&version, &here, &front(), "pod-1", now),
+        None
+    );
     let brief = SvidVersion::of(here.generation(), &front(), now + Duration::from_secs(60));
     assert_eq!(fresh(&brief.to_string(), "pod-1", now), None);
     assert!(
@@ -242,10 +252,7 @@ fn the_users_intermediate_is_sent_along() {
 fn only_for_workloads_of_the_domain() {
     let issuer = issuer(&slot(HOUR));
     let window = SvidPolicy::default().window(SystemTime::now());
-    for foreign in [
-        "spiffe://other.example/ns/a/sa/b",
-        "spiffe://cluster.local",
-    ] {
+    for foreign in ["spiffe://other.example/ns/a/sa/b", "spiffe://cluster.local"] {
         let error = issuer
             .issue_svid(&foreign.parse().unwrap(), window)
             .unwrap_err();
@@ -286,8 +293,10 @@ fn openssl_accepts_the_chain() {
     let dir = tempfile::tempdir().unwrap();
     let ca = UsersCa::new(rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap());
     let ours = slot(HOUR);
-    for (slot, root) in [(ca.slot(), ca.root_pem.clone()), (ours.clone(), ours.roots().pem().to_string())]
-    {
+    for (slot, root) in [
+        (ca.slot(), ca.root_pem.clone()),
+        (ours.clone(), ours.roots().pem().to_string()),
+    ] {
         let window = SvidPolicy::default().window(SystemTime::now());
         let svid = issuer(&slot).issue_svid(&front(), window).unwrap();
         let write = |name: &str, text: &str| {
@@ -329,7 +338,10 @@ fn a_thousand_a_second() {
         "issue_svid: {rate:.0} certificates/s on one core"
     )
     .unwrap();
-    assert!(rate > 300.0, "{rate} even on a machine that does other things");
+    assert!(
+        rate > 300.0,
+        "{rate} even on a machine that does other things"
+    );
 }
 
 use std::io::Write;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tulle_model::endpoint::{EndpointSet, EndpointSetId};
 use tulle_model::linked::Discovery;
-use tulle_model::policy::{IpPreference, Protocol};
+use tulle_model::policy::{DiscoveryMode, IpPreference, Protocol};
 
 use super::world::*;
 
@@ -69,6 +69,84 @@ fn a_known_service_with_the_listeners_port_is_served_from_slices() {
     external.external = true;
     world.put(external);
     assert_eq!(set(&world), None);
+}
+
+#[test]
+fn the_workload_says_it_else_its_mesh_else_the_settings() {
+    use DiscoveryMode::{Dns, Endpoints};
+    let mut world = kube();
+    let front = vec!["virtualnode/shop/front".to_owned()];
+    let mut by_endpoints = true;
+    let cases = [
+        (true, None, None, false),
+        (true, None, Some(Endpoints), true),
+        (true, Some(Dns), Some(Endpoints), false),
+        (true, Some(Endpoints), Some(Dns), true),
+        (true, Some(Endpoints), None, true),
+        (false, Some(Endpoints), None, true),
+        (false, Some(Dns), None, false),
+        (false, None, Some(Dns), false),
+        (false, Some(Endpoints), Some(Dns), true),
+        (false, None, None, true),
+    ];
+    for (plain_dns, workload_says, mesh_says, expected) in cases {
+        let case = format!("{plain_dns} {workload_says:?} {mesh_says:?}");
+        let mut mesh = mesh(MESH, Some(everything()));
+        mesh.discovery_mode = mesh_says;
+        let mut web = workload("shop/web", vec![listener(80, Protocol::Http)]);
+        web.discovery = Some(dns("web.shop.svc.cluster.local"));
+        web.discovery_mode = workload_says;
+        web.pods = Some(labelled("app", "web"));
+        world.set(|settings| settings.plain_dns = plain_dns);
+        world.put_all(vec![mesh.fragment(), web.fragment()]);
+        assert_eq!(set(&world).is_some(), expected, "{case}");
+        by_endpoints = expected;
+    }
+    // Of a step alone its own clients hear, and nobody of one that is overruled.
+    assert!(by_endpoints);
+    let mut mesh = mesh(MESH, Some(everything()));
+    mesh.discovery_mode = Some(Dns);
+    assert_eq!(changed(&world.put(mesh.clone())).0, front);
+    assert!(world.set(|settings| settings.plain_dns = true).is_empty());
+    mesh.discovery_mode = None;
+    assert!(world.put(mesh).is_empty());
+    assert_eq!(set(&world), None);
+}
+
+#[test]
+fn a_workload_says_it_for_itself_alone() {
+    let mut world = kube();
+    let named = |text: &str| {
+        let mut workload = workload(text, vec![listener(80, Protocol::Http)]);
+        workload.discovery = Some(dns("web.shop.svc.cluster.local"));
+        workload
+    };
+    let mut plain = named("shop/plain");
+    plain.discovery_mode = Some(DiscoveryMode::Dns);
+    world.put(plain);
+    world.put(service("shop/plain", of_workload("shop/plain")));
+    // Whom a client calls decides, not what the client says of itself.
+    let mut front = client("shop/front", &["shop/web", "shop/plain"]);
+    front.discovery_mode = Some(DiscoveryMode::Dns);
+    world.put(front);
+    let clusters = world.clusters("virtualnode/shop/front");
+    let found = clusters.iter().map(|own| {
+        let by_dns = matches!(own.discovery, Discovery::Dns { .. });
+        (own.destination.workload.name.to_string(), by_dns)
+    });
+    let found: std::collections::BTreeMap<_, _> = found.collect();
+    assert!(found["plain"]);
+    assert!(!found["web"]);
+}
+
+#[test]
+fn pods_of_a_registry_have_no_name_in_dns() {
+    let mut world = world(registry());
+    let mut mesh = mesh(MESH, Some(everything()));
+    mesh.discovery_mode = Some(DiscoveryMode::Dns);
+    assert!(world.put(mesh).is_empty());
+    assert!(world.set(|settings| settings.plain_dns = true).is_empty());
+    assert!(matches!(set(&world), Some(EndpointSetId::Pods { .. })));
 }
 
 #[test]

@@ -77,6 +77,7 @@ pub(super) fn mesh(text: &str, namespaces: Option<Selector>) -> Mesh {
         egress: EgressPolicy::DropAll,
         ip: IpPreference::Unset,
         mtls: None,
+        discovery_mode: None,
     }
 }
 
@@ -98,6 +99,7 @@ pub(super) fn workload(text: &str, listeners: Vec<Listener>) -> Workload {
         mesh: None,
         listeners,
         discovery: Some(dns(&format!("{}.example", name.name))),
+        discovery_mode: None,
         backends: vec![],
         backend_groups: vec![],
         default_policy: None,

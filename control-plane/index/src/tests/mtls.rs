@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tulle_model::fragment::Pod;
 use tulle_model::linked::{Discovery, Role};
-use tulle_model::policy::{MtlsMode, Protocol};
+use tulle_model::policy::{DiscoveryMode, MtlsMode, Protocol};
 
 use super::world::*;
 use crate::Delta;
@@ -254,6 +254,37 @@ fn the_namespace_says_it_else_the_mesh_else_the_settings() {
 }
 
 #[test]
+fn settings_of_identity_reach_whom_they_matter_to() {
+    let mut world = world();
+    world.put(slice("shop/web", 1, 8080, &["10.1.0.1"]));
+    world.put(web("one", "blue", "10.1.0.1"));
+    let delta = world.set(|settings| settings.trust_domain = "other".to_owned());
+    assert_eq!(changed(&delta), (vec![FRONT.to_owned()], 0, false));
+    let clusters = world.clusters(FRONT);
+    let identities = &clusters[0].mtls.as_ref().unwrap().identities;
+    assert_eq!(identities[..], ["spiffe://other/ns/shop/sa/blue".into()]);
+    let both = vec![FRONT.to_owned(), WEB.to_owned()];
+    for (mtls, endpoints) in [
+        (Some(MtlsMode::Off), 1),
+        (Some(MtlsMode::Permissive), 1),
+        (Some(MtlsMode::Strict), 0),
+        (None, 1),
+    ] {
+        let delta = world.set(|settings| settings.mtls = mtls);
+        let (views, sets, _) = changed(&delta);
+        assert!(views.contains(&both[1]), "{mtls:?}: {views:?}");
+        assert_eq!(sets, endpoints, "{mtls:?}");
+        let told = world.oracle().view(&FRONT.parse().unwrap());
+        assert_eq!(world.index.view(&FRONT.parse().unwrap()), told, "{mtls:?}");
+        let same = world.set(|_| {});
+        assert!(same.is_empty(), "{mtls:?}");
+    }
+    // Nothing is made out to anybody now.
+    assert!(world.set(|settings| settings.trust_domain = "td".to_owned()).is_empty());
+    assert!(world.set(|settings| settings.trusted_hops = 3).is_empty());
+}
+
+#[test]
 fn a_client_without_mtls_leaves_others_theirs() {
     let mut world = world();
     world.put(slice("shop/web", 1, 8080, &["10.1.0.1"]));
@@ -341,6 +372,10 @@ fn names_in_dns_are_called_in_plaintext() {
     world.put(web("one", "blue", "10.1.0.1"));
     world.set(|settings| settings.plain_dns = true);
     assert_eq!(expected(&world), "-");
+    let mut mesh = mesh(MESH, Some(everything()));
+    mesh.discovery_mode = Some(DiscoveryMode::Endpoints);
+    world.put(mesh);
+    assert_eq!(expected(&world), "shop/sa/blue");
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(super) fn read(file: &Path, text: &str) -> anyhow::Result<Vec<Document>> {
         let value: Value = match serde_saphyr::from_str(&text) {
             Ok(value) => value,
             // Nothing but comments.
-            Err(_) if text.lines().all(|line| is_blank(line)) => Value::Null,
+            Err(_) if text.lines().all(is_blank) => Value::Null,
             Err(error) => {
                 let line = error.location().map_or(1, |place| place.line());
                 bail!(

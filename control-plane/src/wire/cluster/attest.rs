@@ -29,19 +29,24 @@ impl PodTokens {
         Self { tokens, pods, own }
     }
 
-    async fn prove(&self, bearer: Option<&str>) -> Result<Caller, Denied> {
+    async fn prove(&self, bearer: Option<&str>, peer: SocketAddr) -> Result<Caller, Denied> {
         let token = bearer.ok_or_else(|| Denied("no token".to_owned()))?;
         let proof = self
             .tokens
             .verify(token, SystemTime::now())
             .await
             .map_err(|error| Denied(error.to_string()))?;
-        admit(&proof, &self.pods, &self.own)
+        admit(&proof, peer, &self.pods, &self.own)
     }
 }
 
 /// What a proven token entitles to: the pod must exist as the token says, and have a proxy.
-fn admit(proof: &Verified, pods: &Pods, own: &(Arc<str>, Arc<str>)) -> Result<Caller, Denied> {
+fn admit(
+    proof: &Verified,
+    peer: SocketAddr,
+    pods: &Pods,
+    own: &(Arc<str>, Arc<str>),
+) -> Result<Caller, Denied> {
     let (namespace, name) = (&*proof.namespace, &*proof.pod_name);
     let pod = pods.get(namespace, name, &proof.pod_uid).ok_or_else(|| {
         Denied(format!(
@@ -53,6 +58,11 @@ fn admit(proof: &Verified, pods: &Pods, own: &(Arc<str>, Arc<str>)) -> Result<Ca
         return Err(Denied(format!(
             "pod {namespace}/{name} runs as {}, not as {}",
             pod.service_account, proof.service_account
+        )));
+    }
+    if pods.is_of_another(peer.ip(), &pod) {
+        return Err(Denied(format!(
+            "the token of pod {namespace}/{name} comes from another pod's address"
         )));
     }
     let left = proof
@@ -79,8 +89,98 @@ impl Authenticator for PodTokens {
     fn authenticate<'a>(
         &'a self,
         bearer: Option<&'a str>,
-        _peer: SocketAddr,
+        peer: SocketAddr,
     ) -> BoxFuture<'a, Result<Caller, Denied>> {
-        self.prove(bearer).boxed()
+        self.prove(bearer, peer).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tulle_model::fragment::{Fragment, Pod, PodProxy, Translated};
+    use tulle_model::{ObjectId, Str};
+
+    use super::*;
+
+    fn pod(name: &str, account: &str, proxy: Option<&str>, ip: &str) -> (ObjectId, Option<Arc<Translated>>) {
+        let object = ObjectId::new("", "Pod", "shop", name);
+        let pod = Pod {
+            namespace: "shop".into(),
+            name: name.into(),
+            object: object.clone(),
+            labels: Default::default(),
+            ips: vec![ip.parse().unwrap()],
+            ready: true,
+            terminating: false,
+            uid: format!("uid of {name}").into(),
+            service_account: account.into(),
+            node: None,
+            proxy: proxy.map(|proxy| PodProxy {
+                id: proxy.parse().unwrap(),
+                inbound: Default::default(),
+            }),
+            finished: false,
+            host_network: false,
+        };
+        let fragments = vec![Fragment::Pod(pod)];
+        let translated = Translated {
+            fragments,
+            findings: Vec::new(),
+        };
+        (object, Some(Arc::new(translated)))
+    }
+
+    fn proof(name: &str, account: &str) -> Verified {
+        Verified {
+            namespace: "shop".to_owned(),
+            service_account: account.to_owned(),
+            service_account_uid: String::new(),
+            pod_name: name.to_owned(),
+            pod_uid: format!("uid of {name}"),
+            node: None,
+            expires: SystemTime::now() + Duration::from_secs(60),
+        }
+    }
+
+    fn ask(proof: &Verified, from: &str) -> Result<Caller, Denied> {
+        let pods = Pods::default();
+        pods.apply(&[
+            pod("front", "default", Some("virtualnode/shop/front"), "10.0.0.1"),
+            pod("plain", "default", None, "10.0.0.2"),
+            pod("tulle", "tulle", None, "10.0.0.3"),
+        ]);
+        let own: (Str, Str) = ("shop".into(), "tulle".into());
+        admit(proof, SocketAddr::new(from.parse().unwrap(), 1), &pods, &own)
+    }
+
+    #[test]
+    fn a_proxy_is_who_its_pod_is() {
+        let caller = ask(&proof("front", "default"), "10.0.0.1").unwrap();
+        assert_eq!(caller.scope.as_str(), "virtualnode/shop/front transparent");
+        assert_eq!(&*caller.name, "shop/front@uid of front");
+        assert!(caller.own.is_some() && caller.role == Role::Proxy);
+        // behind its node's address
+        assert!(ask(&proof("front", "default"), "192.168.0.1").is_ok());
+        let peer = ask(&proof("tulle", "tulle"), "10.0.0.3").unwrap();
+        assert!(peer.own.is_none() && peer.role == Role::Peer);
+    }
+
+    #[test]
+    fn whoever_is_not_as_watched_is_refused() {
+        let refused = |proof: &Verified, from: &str, word: &str| {
+            let denied = ask(proof, from).unwrap_err().to_string();
+            assert!(denied.contains(word), "{denied}");
+        };
+        refused(&proof("gone", "default"), "10.0.0.9", "not known");
+        refused(&proof("front", "other"), "10.0.0.1", "runs as");
+        refused(&proof("front", "default"), "10.0.0.2", "another pod's address");
+        refused(&proof("plain", "default"), "10.0.0.2", "no proxy");
+        // the account of the control plane alone makes no peer of another's pod
+        refused(&proof("plain", "tulle"), "10.0.0.2", "runs as");
+        let mut successor = proof("front", "default");
+        successor.pod_uid = "another".to_owned();
+        refused(&successor, "10.0.0.1", "not known");
     }
 }

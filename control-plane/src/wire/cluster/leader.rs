@@ -68,12 +68,11 @@ pub(super) fn start(inputs: Inputs, tasks: &mut JoinSet<()>) -> (BoardKeeper, Ar
     tasks.spawn(writer.run(status_inbox, leadership.clone(), drain.clone()));
     tasks.spawn(announcer.run(event_inbox, leadership.clone(), drain.clone()));
     tasks.spawn(finalizers.run(deleting_inbox, leadership.clone(), drain.clone()));
-    let reports = Reports::new(inputs.replica, inputs.control);
+    let reports = Reports::new(inputs.replica, inputs.control, inputs.authority);
     tasks.spawn(reports::evidence(
         reports.clone(),
         inputs.pods,
         inputs.own,
-        inputs.authority,
         inputs.evidence,
         inputs.leadership.clone(),
     ));

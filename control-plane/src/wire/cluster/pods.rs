@@ -1,10 +1,11 @@
 //! The pods as the mesh knows them: who a proxy is, and what becomes of it when its pod ends.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use dashmap::DashMap;
+use parking_lot::Mutex;
 use tulle_model::fragment::{Fragment, Pod, Translated};
 use tulle_model::{Capture, ObjectId, ProxyKind, Str};
 use tulle_xds::Scope;
@@ -13,7 +14,16 @@ use crate::engine::Group;
 
 /// All watched pods by namespace and name.
 #[derive(Debug, Default)]
-pub(in crate::wire) struct Pods(DashMap<(Str, Str), Entry>);
+pub(in crate::wire) struct Pods {
+    by_name: DashMap<Key, Entry>,
+    /// Who has an address of its own; pods in their node's network have none.
+    by_address: DashMap<IpAddr, Key>,
+    /// How many pods with a proxy each namespace holds.
+    meshed: Mutex<BTreeMap<Str, usize>>,
+}
+
+/// Namespace and name.
+type Key = (Str, Str);
 
 /// What is kept of a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +34,8 @@ pub(in crate::wire) struct Entry {
     pub(in crate::wire) service_account: Str,
     pub(in crate::wire) group: Option<Group>,
     pub(in crate::wire) terminating: bool,
-    pub(in crate::wire) ip: Option<IpAddr>,
+    /// Its own addresses, while it has any.
+    pub(in crate::wire) ips: Vec<IpAddr>,
 }
 
 /// What has become of a pod's proxy.
@@ -51,7 +62,10 @@ impl Entry {
                 capture: Capture::Transparent,
             }),
             terminating: pod.terminating,
-            ip: pod.ips.first().copied(),
+            ips: match pod.host_network || pod.finished {
+                true => Vec::new(),
+                false => pod.ips.clone(),
+            },
         }
     }
 
@@ -95,9 +109,10 @@ impl Pods {
                 });
             let key = (id.namespace.clone(), id.name.clone());
             let before = match &now {
-                Some(entry) => self.0.insert(key, entry.clone()),
-                None => self.0.remove(&key).map(|(_, entry)| entry),
+                Some(entry) => self.by_name.insert(key.clone(), entry.clone()),
+                None => self.by_name.remove(&key).map(|(_, entry)| entry),
             };
+            self.follow(&key, before.as_ref(), now.as_ref());
             if let Some(before) = &before
                 && now.as_ref().is_none_or(|now| now.uid != before.uid)
             {
@@ -116,7 +131,7 @@ impl Pods {
 
     /// The pod of that name, if it is still the one with this uid.
     pub(in crate::wire) fn get(&self, namespace: &str, name: &str, uid: &str) -> Option<Entry> {
-        self.0
+        self.by_name
             .get(&(namespace.into(), name.into()))
             .map(|entry| entry.clone())
             .filter(|entry| *entry.uid == *uid)
@@ -124,7 +139,8 @@ impl Pods {
 
     /// The address of the pod that has this name now.
     pub(in crate::wire) fn address(&self, namespace: &str, name: &str) -> Option<IpAddr> {
-        self.0.get(&(namespace.into(), name.into()))?.ip
+        let entry = self.by_name.get(&(namespace.into(), name.into()))?;
+        entry.ips.first().copied()
     }
 
     /// The pod whose own resources a scope holds.
@@ -141,7 +157,7 @@ impl Pods {
 
     /// The names of a namespace's pods of a service account that have not begun to end.
     pub(in crate::wire) fn running_as(&self, namespace: &str, account: &str) -> BTreeSet<Str> {
-        self.0
+        self.by_name
             .iter()
             .filter(|entry| &*entry.namespace == namespace && &*entry.service_account == account)
             .filter(|entry| !entry.terminating)
@@ -149,13 +165,45 @@ impl Pods {
             .collect()
     }
 
+    /// Whether an address is another pod's than `pod`'s. One that is nobody's may be a node's that stands for its pods.
+    pub(in crate::wire) fn is_of_another(&self, address: IpAddr, pod: &Entry) -> bool {
+        let address = address.to_canonical();
+        self.by_address
+            .get(&address)
+            .is_some_and(|owner| (&*owner.0, &*owner.1) != (&*pod.namespace, &*pod.name))
+    }
+
     /// The namespaces that hold a pod with a proxy.
     pub(in crate::wire) fn meshed_namespaces(&self) -> BTreeSet<Str> {
-        self.0
-            .iter()
-            .filter(|entry| entry.group.is_some())
-            .map(|entry| entry.namespace.clone())
-            .collect()
+        self.meshed.lock().keys().cloned().collect()
+    }
+
+    /// Keeps what is found by address or counted in step with an entry.
+    fn follow(&self, key: &Key, before: Option<&Entry>, now: Option<&Entry>) {
+        let none: &[IpAddr] = &[];
+        let old = before.map_or(none, |entry| &entry.ips);
+        let new = now.map_or(none, |entry| &entry.ips);
+        for gone in old.iter().filter(|ip| !new.contains(ip)) {
+            // The address may be another's by now.
+            self.by_address.remove_if(gone, |_, owner| owner == key);
+        }
+        for ip in new {
+            self.by_address.insert(*ip, key.clone());
+        }
+        let has_proxy = |entry: Option<&Entry>| entry.is_some_and(|entry| entry.group.is_some());
+        match (has_proxy(before), has_proxy(now)) {
+            (false, true) => *self.meshed.lock().entry(key.0.clone()).or_default() += 1,
+            (true, false) => {
+                let mut meshed = self.meshed.lock();
+                if let Some(count) = meshed.get_mut(&key.0) {
+                    *count -= 1;
+                    if *count == 0 {
+                        meshed.remove(&key.0);
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -168,13 +216,23 @@ mod tests {
     use super::*;
 
     fn pod(uid: &str, proxy: &str, terminating: bool) -> (ObjectId, Option<Arc<Translated>>) {
-        let object = ObjectId::new("", "Pod", "shop", "front");
+        named("front", "10.0.0.1", uid, proxy, terminating)
+    }
+
+    fn named(
+        name: &str,
+        ip: &str,
+        uid: &str,
+        proxy: &str,
+        terminating: bool,
+    ) -> (ObjectId, Option<Arc<Translated>>) {
+        let object = ObjectId::new("", "Pod", "shop", name);
         let pod = Pod {
             namespace: "shop".into(),
-            name: "front".into(),
+            name: name.into(),
             object: object.clone(),
             labels: Default::default(),
-            ips: Vec::new(),
+            ips: vec![ip.parse().unwrap()],
             ready: true,
             terminating,
             uid: uid.into(),
@@ -234,5 +292,26 @@ mod tests {
                 .len(),
             1
         );
+    }
+
+    #[test]
+    fn an_address_belongs_to_the_pod_that_has_it_last() {
+        let pods = Pods::default();
+        let proxy = "virtualnode/shop/front";
+        pods.apply(&[named("one", "10.0.0.1", "1", proxy, false)]);
+        pods.apply(&[named("two", "10.0.0.2", "2", proxy, false)]);
+        let one = pods.get("shop", "one", "1").unwrap();
+        let other = pods.is_of_another("10.0.0.2".parse().unwrap(), &one);
+        let own = pods.is_of_another("::ffff:10.0.0.1".parse().unwrap(), &one);
+        let nobodys = pods.is_of_another("10.0.0.3".parse().unwrap(), &one);
+        assert_eq!((other, own, nobodys), (true, false, false));
+        // `two` takes the address over before `one` is known to be gone
+        pods.apply(&[named("two", "10.0.0.1", "2", proxy, false)]);
+        pods.apply(&[(ObjectId::new("", "Pod", "shop", "one"), None)]);
+        assert!(pods.is_of_another("10.0.0.1".parse().unwrap(), &one));
+        assert_eq!(pods.meshed_namespaces().len(), 1);
+        pods.apply(&[(ObjectId::new("", "Pod", "shop", "two"), None)]);
+        assert!(pods.meshed_namespaces().is_empty());
+        assert!(!pods.is_of_another("10.0.0.1".parse().unwrap(), &one));
     }
 }

@@ -24,6 +24,7 @@ pub(crate) fn report(replica: &str, proxies: Vec<ProxyReport>) -> ReplicaReport 
         generation: 1,
         refusals: BTreeMap::new(),
         proxies,
+        signs: Default::default(),
         cut: false,
     }
 }

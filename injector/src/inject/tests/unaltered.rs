@@ -157,7 +157,7 @@ fn without_ours(pod: &Value, before: &Value) -> Value {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
 
     #[test]
     fn only_what_injection_is_about_changes(pod in any_pod(), native in any::<bool>()) {

@@ -101,7 +101,10 @@ fn a_root_is_replaced_in_the_course_of_its_life() {
     let retired = step(ours(&active, gone, &all(&active)), Step::Retire);
     assert_eq!(retired.bundle(), *next.roots());
     let forgotten = waits(ours(&retired, gone, &all(&retired)), Waiting::Absent);
-    let stable = step(ours(&retired, forgotten, &Evidence::default()), Step::Forget);
+    let stable = step(
+        ours(&retired, forgotten, &Evidence::default()),
+        Step::Forget,
+    );
     assert_eq!(stable, CaState::new(next));
 }
 
@@ -230,11 +233,9 @@ fn a_next_one_that_has_ended_is_dropped() {
 fn longer_leaves_are_noted_and_waited_for() {
     let now = begin();
     let state = CaState::new(root(now));
-    let long =
-        RotationPolicy::new(1000 * DAY, 0.8, 2 * DAY, Duration::from_secs(180)).unwrap();
-    let next = |state: &CaState, now, policy| {
-        state.next(now, &all(state), policy, Wanted::Ours, None)
-    };
+    let long = RotationPolicy::new(1000 * DAY, 0.8, 2 * DAY, Duration::from_secs(180)).unwrap();
+    let next =
+        |state: &CaState, now, policy| state.next(now, &all(state), policy, Wanted::Ours, None);
     let noted = step(next(&state, now, &long), Step::Note);
     waits(next(&noted, now, &long), Waiting::Idle);
     let prepared = noted.prepare(root(now), now);
@@ -273,7 +274,10 @@ fn the_users_own_wins_and_comes_by_the_same_way() {
     // Below the same root a new one signs at once, at any stage.
     let renewed = ca.renewed();
     let renewed_slot = renewed.slot();
-    let with = step(next(&active, over, Wanted::Users(&renewed_slot)), Step::Renew);
+    let with = step(
+        next(&active, over, Wanted::Users(&renewed_slot)),
+        Step::Renew,
+    );
     assert_eq!(with.signer().generation(), renewed_slot.generation());
     assert_eq!(with.phase(), active.phase());
     assert_eq!(with.bundle(), active.bundle());
@@ -324,7 +328,10 @@ fn the_users_roots_may_grow_and_shrink() {
     // The first root goes: not before those that hold its certificates have new ones.
     let narrow = step(next(&moved, &slot(&other, &other.root_pem)), Step::Activate);
     assert_eq!(narrow.bundle().roots().len(), 2);
-    waits(next(&narrow, &slot(&other, &other.root_pem)), Waiting::Absent);
+    waits(
+        next(&narrow, &slot(&other, &other.root_pem)),
+        Waiting::Absent,
+    );
 }
 
 #[test]
@@ -342,10 +349,7 @@ fn bundles_are_sets() {
 fn times_must_fit() {
     let leaf = |leaf| RotationPolicy::with_leaf_lifetime(leaf);
     assert!(leaf(Duration::from_secs(60)).is_ok() && leaf(90 * DAY).is_ok());
-    assert!(matches!(
-        leaf(400 * DAY),
-        Err(PolicyError::Lifetime { .. })
-    ));
+    assert!(matches!(leaf(400 * DAY), Err(PolicyError::Lifetime { .. })));
     let three = Duration::from_secs(180);
     for fraction in [0.0, 1.0, f64::NAN, -1.0] {
         assert!(matches!(

@@ -103,7 +103,11 @@ fn what_cannot_sign_is_refused_with_its_cause() {
         ),
     );
     refused(Part::Roots, "missing or empty", parse(crt, key, None));
-    refused(Part::Roots, "missing or empty", parse(crt, key, Some(" \n")));
+    refused(
+        Part::Roots,
+        "missing or empty",
+        parse(crt, key, Some(" \n")),
+    );
     refused(
         Part::Roots,
         "does not lead",

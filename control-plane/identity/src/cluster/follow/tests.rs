@@ -63,15 +63,14 @@ async fn the_last_good_authority_goes_on() {
     assert_eq!(second.issuer().generation(), first.issuer().generation());
     assert_eq!(second.bundle().roots().len(), 2);
     assert_eq!(second.other(), Some(next.generation()));
-    assert!(matches!(prepared.phase(), Phase::Prepare { since, .. } if second.since() == Some(*since)));
+    assert!(
+        matches!(prepared.phase(), Phase::Prepare { since, .. } if second.since() == Some(*since))
+    );
 
     // Damaged, then gone.
     let mut damaged = Secret::clone(&secret(&prepared).unwrap());
     damaged.data.as_mut().unwrap().remove("state.json");
-    for (bad, problem) in [
-        (Some(Arc::new(damaged)), "state.json"),
-        (None, "is gone"),
-    ] {
+    for (bad, problem) in [(Some(Arc::new(damaged)), "state.json"), (None, "is gone")] {
         watch.send_replace(bad);
         settle().await;
         assert!(Arc::ptr_eq(&second, &authority.snapshot().unwrap()));
@@ -79,5 +78,8 @@ async fn the_last_good_authority_goes_on() {
         assert!(text.contains(problem), "{text}");
     }
     let text = format!("{authority:?}{}", log.text());
-    assert!(text.contains("state.json") && !text.contains("PRIVATE"), "{text}");
+    assert!(
+        text.contains("state.json") && !text.contains("PRIVATE"),
+        "{text}"
+    );
 }

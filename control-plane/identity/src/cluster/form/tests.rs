@@ -67,7 +67,9 @@ fn damage_is_named_by_key() {
         ("state.json".to_owned(), Some("{"), "cannot be read"),
         (
             "state.json".to_owned(),
-            Some(r#"{"format":2,"stage":"stable","signer":{"id":"x","origin":"tulle","leafLifetimeSeconds":1}}"#),
+            Some(
+                r#"{"format":2,"stage":"stable","signer":{"id":"x","origin":"tulle","leafLifetimeSeconds":1}}"#,
+            ),
             "format",
         ),
         (format!("ca-{id}.key"), None, "is missing"),

@@ -44,7 +44,10 @@ impl Store {
                 None => Answer::status(404, "NotFound"),
             },
             "POST" => {
-                let name = body["metadata"]["name"].as_str().expect("a name").to_owned();
+                let name = body["metadata"]["name"]
+                    .as_str()
+                    .expect("a name")
+                    .to_owned();
                 self.writes.push(format!("create {name}"));
                 if self.secrets.contains_key(&name) {
                     return Answer::status(409, "AlreadyExists");
@@ -84,8 +87,12 @@ impl Bed {
         let store = Arc::new(Mutex::new(Store::default()));
         let served = Arc::clone(&store);
         let (client, calls) = api_server(move |call| served.lock().answer(call));
-        let policy =
-            RotationPolicy::new(Duration::from_secs(86_400), 0.8, LEAF, Duration::from_secs(5));
+        let policy = RotationPolicy::new(
+            Duration::from_secs(86_400),
+            0.8,
+            LEAF,
+            Duration::from_secs(5),
+        );
         Self {
             store,
             calls,
@@ -123,7 +130,10 @@ impl Bed {
 
     /// What a watch would tell.
     fn sync(&self) {
-        for (name, watch) in [(SECRET_NAME, &self.secret), (USERS_SECRET_NAME, &self.users)] {
+        for (name, watch) in [
+            (SECRET_NAME, &self.secret),
+            (USERS_SECRET_NAME, &self.users),
+        ] {
             let secret = self.store.lock().secrets.get(name).cloned();
             let secret = secret.map(|s| Arc::new(serde_json::from_value::<Secret>(s).unwrap()));
             watch.send_replace(secret);
@@ -178,7 +188,10 @@ async fn made_once_and_left_alone() {
     assert_eq!(bed.writes(), ["create tulle-ca"]);
     let secret = bed.store.lock().secrets[SECRET_NAME].clone();
     assert_eq!(secret["type"], "Opaque");
-    assert_eq!(secret["metadata"]["ownerReferences"][0]["kind"], "ClusterRole");
+    assert_eq!(
+        secret["metadata"]["ownerReferences"][0]["kind"],
+        "ClusterRole"
+    );
     assert_eq!(
         secret["metadata"]["labels"]["app.kubernetes.io/name"],
         "tulle"
@@ -347,7 +360,11 @@ async fn a_bad_one_is_refused_and_the_old_goes_on() {
     bed.tend(&mut keeper).await.unwrap();
     assert_eq!(bed.state(), before);
     let text = log.text();
-    assert_eq!(text.matches("the authority that there is goes on").count(), 2, "{text}");
+    assert_eq!(
+        text.matches("the authority that there is goes on").count(),
+        2,
+        "{text}"
+    );
     for line in ca.key_pem.lines() {
         assert!(!text.contains(line), "{text}");
     }
@@ -370,7 +387,8 @@ async fn an_api_server_that_is_away_is_an_error_and_no_more() {
 #[tokio::test]
 async fn answers_that_cannot_be_read_are_not_printed() {
     let log = Log::begin();
-    let (client, _) = api_server(|_| Answer::Text(200, r#"{"data":{"ca.key":"SECRETBYTES""#.into()));
+    let (client, _) =
+        api_server(|_| Answer::Text(200, r#"{"data":{"ca.key":"SECRETBYTES""#.into()));
     let secrets = Secrets::new(client, NAMESPACE);
     assert_eq!(
         secrets.get(SECRET_NAME).await.unwrap_err(),
@@ -386,7 +404,10 @@ async fn runs_by_itself() {
     bed.leads.send_replace(false);
     let task = tokio::spawn(bed.keeper().run());
     tokio::time::sleep(Duration::from_secs(600)).await;
-    assert!(bed.calls.lock().is_empty(), "who does not lead asks nothing");
+    assert!(
+        bed.calls.lock().is_empty(),
+        "who does not lead asks nothing"
+    );
     bed.leads.send_replace(true);
     for _ in 0..10 {
         tokio::time::sleep(Duration::from_secs(2)).await;

@@ -96,7 +96,10 @@ fn the_key_to_blame_is_named() {
         let error = read(&data).unwrap_err();
         assert_eq!(error.key, blamed, "{error}");
         let text = error.to_string();
-        assert!(text.contains(blamed) && text.contains("tulle-cacerts"), "{text}");
+        assert!(
+            text.contains(blamed) && text.contains("tulle-cacerts"),
+            "{text}"
+        );
         assert!(!text.contains("PRIVATE"), "{text}");
     }
 }

@@ -100,12 +100,8 @@ async fn keys_stay_while_the_api_server_is_away() {
 async fn the_first_ones_wait_for_the_first_fetch() {
     let one = Signer::new("one", Algorithm::ES256);
     let (tokens, cluster) = Cluster::with(vec![one.jwk()]);
-    cluster.lock().instead = Some(|| {
-        Answer::Late(
-            std::time::Duration::from_secs(2),
-            Box::new(Answer::Broken),
-        )
-    });
+    cluster.lock().instead =
+        Some(|| Answer::Late(std::time::Duration::from_secs(2), Box::new(Answer::Broken)));
     let error = verify(&tokens, &one.sign(&good())).await.unwrap_err();
     assert!(error.is_temporary());
     cluster.lock().instead = None;

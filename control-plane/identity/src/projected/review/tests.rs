@@ -101,9 +101,8 @@ async fn keys_that_become_readable_are_used() {
 
 #[tokio::test(start_paused = true)]
 async fn one_question_at_a_time_for_a_token() {
-    let (tokens, cluster, signer) = cluster(|review| {
-        Answer::Late(Duration::from_millis(500), Box::new(accepts(review)))
-    });
+    let (tokens, cluster, signer) =
+        cluster(|review| Answer::Late(Duration::from_millis(500), Box::new(accepts(review))));
     let token = signer.sign(&good());
     let all: Vec<_> = (0..200)
         .map(|_| {
@@ -126,9 +125,8 @@ async fn one_question_at_a_time_for_a_token() {
 
 #[tokio::test(start_paused = true)]
 async fn more_than_is_healthy_are_turned_away() {
-    let (tokens, cluster, signer) = cluster(|review| {
-        Answer::Late(Duration::from_secs(2), Box::new(accepts(review)))
-    });
+    let (tokens, cluster, signer) =
+        cluster(|review| Answer::Late(Duration::from_secs(2), Box::new(accepts(review))));
     verify(&tokens, &signer.sign(&good())).await.unwrap();
     let forged: Vec<_> = (0..MAX_WAITING + 100)
         .map(|n| {
@@ -249,7 +247,10 @@ async fn answers_that_prove_nothing() {
         (top("audiences", json!([])), E::Audience),
         (top("audiences", Value::Null), E::Audience),
         (top("audiences", json!(["https://kubernetes"])), E::Audience),
-        (user("username", json!("system:serviceaccount:shop:back")), E::Subject),
+        (
+            user("username", json!("system:serviceaccount:shop:back")),
+            E::Subject,
+        ),
         (user("username", json!("system:node:node-1")), E::Subject),
         (user("uid", json!("another")), E::Subject),
         (user("uid", Value::Null), E::Subject),

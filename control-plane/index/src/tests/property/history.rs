@@ -8,7 +8,7 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tulle_model::fragment::*;
-use tulle_model::policy::{IpPreference, MtlsMode, Protocol};
+use tulle_model::policy::{DiscoveryMode, IpPreference, MtlsMode, Protocol};
 use tulle_model::selector::Selector;
 use tulle_model::settings::Settings;
 use tulle_model::{Finding, Name, ObjectId, ProxyKind, Severity, Str};
@@ -161,6 +161,7 @@ fn some_settings(bits: &mut Bits) -> Settings {
         cluster_domain: bits
             .of(&["cluster.local", "cluster.local", "other.domain"])
             .to_owned(),
+        trust_domain: bits.of(&["cluster.local", "td"]).to_owned(),
         mtls: a_mode(bits),
         ..Settings::default()
     }
@@ -219,7 +220,18 @@ fn a_mesh(text: &str, bits: &mut Bits) -> Mesh {
         IpPreference::V6Only,
     ]);
     mesh.mtls = a_mode(bits);
+    mesh.discovery_mode = a_discovery_mode(bits);
     mesh
+}
+
+fn a_discovery_mode(bits: &mut Bits) -> Option<DiscoveryMode> {
+    bits.of(&[
+        None,
+        None,
+        None,
+        Some(DiscoveryMode::Dns),
+        Some(DiscoveryMode::Endpoints),
+    ])
 }
 
 fn a_mode(bits: &mut Bits) -> Option<MtlsMode> {
@@ -256,6 +268,7 @@ fn a_workload(text: &str, bits: &mut Bits) -> Workload {
         3 => Some(dns("out.example.com")),
         _ => Some(dns(&format!("{}.svc.cluster.local", a_host(&a_name(bits))))),
     };
+    workload.discovery_mode = a_discovery_mode(bits);
     workload.backends = bits.some(3, |bits| Backend {
         service: a_reference(bits, a_host),
         policy: bits.of(&[None, None, policy("p"), policy("q"), tls_policy("t", &[80])]),

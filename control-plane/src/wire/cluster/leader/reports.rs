@@ -30,11 +30,16 @@ pub(in crate::wire::cluster) struct Reports {
     streams: Mutex<BTreeMap<u64, (Arc<str>, u64)>>,
     encoded: watch::Sender<Bytes>,
     control: mpsc::Sender<Control>,
+    authority: Arc<ClusterAuthority>,
     news: Notify,
 }
 
 impl Reports {
-    pub(super) fn new(replica: Arc<str>, control: mpsc::Sender<Control>) -> Arc<Self> {
+    pub(super) fn new(
+        replica: Arc<str>,
+        control: mpsc::Sender<Control>,
+        authority: Arc<ClusterAuthority>,
+    ) -> Arc<Self> {
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -46,6 +51,7 @@ impl Reports {
             streams: Mutex::default(),
             encoded: watch::Sender::new(Bytes::new()),
             control,
+            authority,
             news: Notify::new(),
         })
     }
@@ -60,6 +66,9 @@ impl Reports {
         let generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
         let mut report = replica_report(&self.replica, server, ledger);
         (report.epoch, report.generation) = (self.epoch, generation);
+        if let Some(snapshot) = self.authority.snapshot() {
+            report.signs = snapshot.issuer().generation().as_str().into();
+        }
         let report = Arc::new(report);
         let news = self.aggregate.lock().merge(report.clone());
         if news || self.encoded.borrow().is_empty() {
@@ -126,13 +135,12 @@ pub(super) async fn evidence(
     reports: Arc<Reports>,
     pods: Arc<Pods>,
     own: (Arc<str>, Arc<str>),
-    authority: Arc<ClusterAuthority>,
     evidence: watch::Sender<Evidence>,
     leadership: watch::Receiver<Leadership>,
 ) {
     loop {
         if leadership.borrow().is_leader() {
-            let now = sum(&reports, &pods, &own, &authority);
+            let now = sum(&reports, &pods, &own);
             evidence.send_if_modified(|held| {
                 let news = *held != now;
                 if news {
@@ -155,7 +163,6 @@ fn sum(
     reports: &Reports,
     pods: &Pods,
     own: &(Arc<str>, Arc<str>),
-    authority: &ClusterAuthority,
 ) -> Evidence {
     let expected = pods.running_as(&own.0, &own.1);
     let aggregate = reports.aggregate.lock();
@@ -169,8 +176,8 @@ fn sum(
             .all(|replica| heard.get(replica).is_some_and(|report| !report.cut)),
         ..Evidence::default()
     };
-    if let Some(snapshot) = authority.snapshot() {
-        sum.issuers.insert(snapshot.issuer().generation().clone());
+    for report in heard.values() {
+        sum.issuers.extend(report.signs.parse::<Generation>().ok());
     }
     for proxy in heard.values().flat_map(|report| &report.proxies) {
         sum.bundles.extend(proxy.bundles.get(ROOTS).cloned());
