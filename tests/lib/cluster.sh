@@ -63,10 +63,10 @@ need_cluster() {
   need_rust && need_network_namespaces && need_envoys || return 1
   need_commands unshare nsenter iptables conntrack containerd ctr runc buildah strip ldd tcpdump || return 1
   [[ -x /usr/lib/cni/bridge ]] || apt_install containernetworking-plugins || return 1
-  build_node \
-    && go_install TULLE_COREDNS coredns "$COREDNS" github.com/coredns/coredns \
-    && go_install TULLE_HELM helm "$HELM" helm.sh/helm/v3/cmd/helm
+  build_node && go_install TULLE_COREDNS coredns "$COREDNS" github.com/coredns/coredns && need_helm
 }
+
+need_helm() { go_install TULLE_HELM helm "$HELM" helm.sh/helm/v3/cmd/helm; }
 
 # What is tested is what is released; TULLE_CLUSTER_DEBUG=1 takes the debug build instead, which is there sooner.
 build_cluster() {
@@ -93,7 +93,7 @@ layer_cluster() {
   local folder
   folder=$(cluster_program show "$cluster_name") || return 1
   # The cases run inside the cluster's network.
-  TULLE_CLUSTER=$folder cargo test --locked --workspace --no-fail-fast --config "target.'cfg(unix)'.runner = '$folder/enter'" \
+  TULLE_CLUSTER=$folder RUST_BACKTRACE=0 cargo test --locked --workspace --no-fail-fast --config "target.'cfg(unix)'.runner = '$folder/enter'" \
     --test cluster -- --test-threads "${TULLE_CLUSTER_THREADS:-3}" "${cluster_arguments[@]}" "${cluster_filter[@]}"
 }
 

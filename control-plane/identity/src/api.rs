@@ -1,18 +1,22 @@
 //! Calls to the API server whose answers or questions hold secrets.
 //!
-//! The client's typed methods print an answer that cannot be decoded, with the key or token in it. These do not.
+//! The client's own methods log an answer that cannot be decoded, or that is an error, as it came. These log nothing.
 
 use std::time::Duration;
 
+use http_body_util::{BodyExt, Limited};
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::params::{GetParams, PostParams};
 use kube::core::request::Request;
 use kube::{Api, Client};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 /// No call of ours is worth a longer wait.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// No Secret is larger than 1 MiB, in base64 and with what stands around it.
+const MAX_ANSWER: usize = 4 << 20;
 
 /// The API server did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,26 +43,6 @@ impl ApiError {
     }
 }
 
-impl From<kube::Error> for ApiError {
-    fn from(error: kube::Error) -> Self {
-        match error {
-            kube::Error::Api(status) => {
-                let mut reason = status.reason.clone();
-                // Others may quote the object that was sent.
-                if matches!(status.code, 401 | 403 | 404 | 409) {
-                    reason = format!("{reason}: {}", status.message);
-                }
-                Self::Status {
-                    code: status.code,
-                    reason,
-                }
-            }
-            kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => Self::Answer,
-            other => Self::Transport(chain(&other)),
-        }
-    }
-}
-
 /// An error with its causes; the outermost often says nothing.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -78,11 +62,53 @@ pub(crate) async fn call<T: DeserializeOwned>(
     client: &Client,
     request: http::Request<Vec<u8>>,
 ) -> Result<T, ApiError> {
-    let text = tokio::time::timeout(TIMEOUT, client.request_text(request))
+    let (status, body) = tokio::time::timeout(TIMEOUT, send(client, request))
         .await
         .map_err(|_| ApiError::Transport(format!("no answer within {TIMEOUT:?}")))??;
-    let text = Zeroizing::new(text);
-    serde_json::from_str(&text).map_err(|_| ApiError::Answer)
+    if status.is_success() {
+        serde_json::from_slice(&body).map_err(|_| ApiError::Answer)
+    } else {
+        Err(refusal(status, &body))
+    }
+}
+
+async fn send(
+    client: &Client,
+    request: http::Request<Vec<u8>>,
+) -> Result<(http::StatusCode, Zeroizing<Vec<u8>>), ApiError> {
+    let answer = client
+        .send(request.map(kube::client::Body::from))
+        .await
+        .map_err(|error| ApiError::Transport(chain(&error)))?;
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), MAX_ANSWER)
+        .collect()
+        .await
+        .map_err(|error| ApiError::Transport(chain(&*error)))?;
+    Ok((status, Zeroizing::new(body.to_bytes().into())))
+}
+
+/// What Kubernetes says when it refuses.
+#[derive(Default, Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    message: String,
+}
+
+fn refusal(status: http::StatusCode, body: &[u8]) -> ApiError {
+    let code = status.as_u16();
+    let said: Refusal = serde_json::from_slice(body).unwrap_or_default();
+    // Other explanations may quote the object that was sent.
+    let reason = match code {
+        401 | 403 | 404 | 409 if !said.message.is_empty() => {
+            format!("{}: {}", said.reason, said.message)
+        }
+        _ if said.reason.is_empty() => status.canonical_reason().unwrap_or_default().to_owned(),
+        _ => said.reason,
+    };
+    ApiError::Status { code, reason }
 }
 
 /// Reads a path of the API server.

@@ -15,12 +15,12 @@ mod bundle;
 mod policy;
 mod rotation;
 mod slot;
+mod transition;
 
 pub use bundle::TrustBundle;
 pub use policy::{PolicyError, RotationPolicy};
-pub use rotation::{
-    CaState, Command, Evidence, Phase, Reason, Stage, Step, Transition, Waiting, Wanted,
-};
+pub use rotation::{CaState, Phase, Stage};
 #[cfg(test)]
 pub(crate) use slot::uri_names;
 pub use slot::{CaSlot, Origin, Part, SlotError};
+pub use transition::{Command, CommandError, Evidence, Reason, Step, Transition, Waiting, Wanted};

@@ -9,7 +9,8 @@ use crate::finding::Finding;
 use crate::id::{Name, ObjectId, ProxyId, Str};
 use crate::matching::{HostMatch, HttpMatch, PathRewrite};
 use crate::policy::{
-    ClientPolicy, DiscoveryMode, EgressPolicy, IpPreference, MtlsMode, Protocol, RetryPolicy, Timeouts,
+    ClientPolicy, DiscoveryMode, EgressPolicy, IpPreference, MtlsMode, Protocol, RetryPolicy,
+    Timeouts,
 };
 use crate::selector::{Labels, Selector};
 

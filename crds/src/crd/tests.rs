@@ -154,6 +154,7 @@ fn assert_plain(place: &str, schema: &JSONSchemaProps) {
 #[test]
 fn checked_in_yaml_is_what_the_types_say() {
     const HEADER: &str = "\
+---
 # Generated from the Rust types in crds/src. Change those, then run
 # TULLE_UPDATE=1 cargo test -p tulle-crds
 ";

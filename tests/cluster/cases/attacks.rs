@@ -208,9 +208,13 @@ fn nobody_gets_what_is_not_theirs() {
     secrets_of_others(&mut attack, &honest);
     junk(&mut attack, &honest);
 
-    // a token from another pod's address
-    let replayed = attack.from_node.attempt(&Attempt::with_token(&honest));
-    attack.refused("a token replayed from elsewhere", replayed);
+    // a stolen token, from another pod
+    let thief = Door {
+        network: Some(network_of(case, "stranger")),
+        ..attack.from_node.clone()
+    };
+    let replayed = thief.attempt(&Attempt::with_token(&honest));
+    attack.refused("a token replayed from another pod", replayed);
 
     // a pod that is gone: its stream is cut, and its token opens no other
     let doomed = token(case, "doomed", "tulle");

@@ -6,15 +6,15 @@ use anyhow::Context;
 use serde_json::Value;
 use tulle_cluster::case::Case;
 use tulle_cluster::note::note;
+use tulle_cluster::run::NODE;
 use tulle_cluster::tulle::NAMESPACE;
 
 use crate::scene::Scene;
 
 /// CPU in nanoseconds so far, and working set and resident set in bytes, of each replica: the kubelet's own figures.
 fn usage(case: &Case) -> anyhow::Result<Vec<(u64, u64, u64)>> {
-    let summary = case
-        .kubectl()
-        .raw("/api/v1/nodes/tulle-node/proxy/stats/summary")?;
+    let summary = format!("/api/v1/nodes/{NODE}/proxy/stats/summary");
+    let summary = case.kubectl().raw(&summary)?;
     let summary: Value = serde_json::from_str(&summary)?;
     let pods = summary["pods"].as_array().context("pods")?;
     pods.iter()

@@ -22,7 +22,7 @@ impl Wire {
     fn watch(case: &Case, name: &str, address: &str) -> Self {
         let file = case.cluster.path(&format!("{name}.pcap"));
         let tcpdump = Command::new("tcpdump")
-            .args(["-i", "any", "-U", "-s", "0", "-w"])
+            .args(["-i", "any", "--immediate-mode", "-U", "-s", "0", "-w"])
             .arg(&file)
             .args(["tcp", "port", "8080", "and", "host", address])
             .stdin(Stdio::null())

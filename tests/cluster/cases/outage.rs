@@ -165,6 +165,7 @@ fn a_minute_without_api_server_changes_nothing() {
     wait_connected(case, 5.0);
     std::thread::sleep(Duration::from_secs(3));
     let before = case.metric(SENT);
+    assert!(before > 0.0, "no figure of what was sent");
     let held = lifecycle::without_api_server(&case.cluster).unwrap();
     std::thread::sleep(Duration::from_secs(60));
     drop(held);

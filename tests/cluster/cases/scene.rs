@@ -37,7 +37,8 @@ impl Scene {
         case.apply(
             &(app("blue", blue).yaml() + &app("green", green).yaml() + &app("client", 1).yaml()),
         );
-        case.ready(ns, &["blue", "green", "client"]);
+        let patience = 90 + 5 * (blue + green);
+        case.ready_within(ns, &["blue", "green", "client"], patience);
         Self { case, ns }
     }
 

@@ -124,11 +124,16 @@ impl Case {
             .unwrap_or_else(|error| panic!("{error:#}"))
     }
 
-    /// Waits until all pods of these Deployments are ready.
+    /// Waits until all pods of these Deployments are ready, no longer than a handful of pods may take.
     pub fn ready(&self, namespace: &str, deployments: &[&str]) {
+        self.ready_within(namespace, deployments, 90);
+    }
+
+    /// The same with a limit in seconds for each.
+    pub fn ready_within(&self, namespace: &str, deployments: &[&str], seconds: u32) {
         for name in deployments {
             self.run(&format!(
-                "rollout status deployment/{name} -n {namespace} --timeout=90s"
+                "rollout status deployment/{name} -n {namespace} --timeout={seconds}s"
             ));
         }
     }

@@ -178,7 +178,7 @@ metadata: {{name: {name}, namespace: {namespace}}}
 spec:
   replicas: {replicas}
   selector: {{matchLabels: {{app: {name}}}}}
-  strategy: {{rollingUpdate: {{maxSurge: 2, maxUnavailable: 1}}}}
+  strategy: {{rollingUpdate: {{maxSurge: 2, maxUnavailable: 0}}}}
   template:
     metadata: {{labels: {{app: {name}}}, annotations: {{{annotations}}}}}
     spec:

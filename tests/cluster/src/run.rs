@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 /// The name of the node, of its user and of its certificate.
-pub const NODE: &str = "tulle-node";
+pub const NODE: &str = "node-1";
 /// The node's address in its own network.
 pub const NODE_IP: &str = "10.99.0.1";
 /// Addresses of Services.

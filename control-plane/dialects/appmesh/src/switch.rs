@@ -21,12 +21,7 @@ pub(crate) fn mtls(report: &mut Report, metadata: &ObjectMeta) -> Option<MtlsMod
 
 /// What the object says of how clients find it.
 pub(crate) fn discovery(report: &mut Report, metadata: &ObjectMeta) -> Option<DiscoveryMode> {
-    switch(
-        report,
-        metadata,
-        DISCOVERY_SWITCH,
-        "write dns or endpoints",
-    )
+    switch(report, metadata, DISCOVERY_SWITCH, "write dns or endpoints")
 }
 
 /// The value of a switch. Where both annotation and label say something that can be understood, the

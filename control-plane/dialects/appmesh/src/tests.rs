@@ -15,6 +15,7 @@ mod mesh;
 mod random;
 mod schema;
 mod silence;
+mod switch;
 mod virtual_gateway;
 mod virtual_node;
 mod virtual_router;

@@ -38,7 +38,9 @@ pub(crate) fn translate(
         report.warning(
             code::NO_EFFECT,
             &field.key("serviceDiscovery").key("awsCloudMap"),
-            format!("{DISCOVERY_SWITCH} says dns, and the node has no name in DNS; its pods are used"),
+            format!(
+                "{DISCOVERY_SWITCH} says dns, and the node has no name in DNS; its pods are used"
+            ),
             "set dns.hostname in place of awsCloudMap, or remove the switch",
         );
     }

@@ -1,7 +1,8 @@
 //! The keys with which the cluster signs tokens, as it publishes them.
 //!
 //! One task fetches them: at the start, every few minutes, and when a token names a key that is not known, at most every few
-//! seconds however many tokens do. What was fetched stays while the API server is away.
+//! seconds however many tokens do. What was fetched stays while the API server is away, and for an hour while it refuses: one that
+//! just starts refuses everything for a moment.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,8 +25,11 @@ const KEYS_PATH: &str = "/openid/v1/jwks";
 const PERIOD: Duration = Duration::from_secs(300);
 /// Unknown keys make us look at most this often.
 const PAUSE: Duration = Duration::from_secs(5);
-/// Where we may not read, we look again at most this often.
+/// Where we may not read, unknown keys make us look at most this often.
 const PAUSE_UNREADABLE: Duration = Duration::from_secs(60);
+/// Keys that we may not look at for so long may have been withdrawn.
+const MAX_REFUSED: Duration = Duration::from_secs(3600);
+const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// Two calls, each with its own patience.
 const PATIENCE: Duration = Duration::from_secs(22);
@@ -55,6 +59,7 @@ struct Known {
     keys: Arc<HashMap<String, Option<Arc<Key>>>>,
     last: Outcome,
     tried: Option<Instant>,
+    refused_since: Option<Instant>,
 }
 
 #[derive(Clone)]
@@ -72,6 +77,7 @@ impl Known {
             keys: Arc::default(),
             last: Outcome::Never,
             tried: None,
+            refused_since: None,
         }
     }
 
@@ -153,19 +159,22 @@ impl Drop for KeySet {
 }
 
 async fn keep(client: Client, publish: watch::Sender<Known>, wanted: Arc<Notify>) {
-    let mut backoff = Duration::from_secs(1);
+    let mut backoff = FIRST_BACKOFF;
     loop {
         let fetched = fetch(&client).await;
         publish.send_modify(|known| known.take(fetched));
-        let (pause, young) = {
-            let known = publish.borrow();
-            let failed = matches!(known.last, Outcome::Failed(_));
-            backoff = if failed {
-                (backoff * 2).min(MAX_BACKOFF)
-            } else {
-                Duration::from_secs(1)
-            };
-            (if failed { backoff } else { PERIOD }, known.clone())
+        let young = publish.borrow().clone();
+        let most = match young.last {
+            Outcome::Never | Outcome::Failed(_) => MAX_BACKOFF,
+            Outcome::Read | Outcome::Unreadable => PERIOD,
+        };
+        backoff = match young.last {
+            Outcome::Read => FIRST_BACKOFF,
+            _ => (backoff * 2).min(most),
+        };
+        let pause = match young.last {
+            Outcome::Read => PERIOD,
+            _ => backoff,
         };
         let mut pause = std::pin::pin!(sleep(pause));
         loop {
@@ -190,13 +199,17 @@ impl Known {
                 self.issuer = published.issuer;
                 self.keys = Arc::new(published.keys);
                 self.last = Outcome::Read;
+                self.refused_since = None;
             }
-            Err(error) if error.is(401) || error.is(403) || error.is(404) => {
+            Err(error) if error.is(403) || error.is(404) => {
+                let now = Instant::now();
+                let since = *self.refused_since.get_or_insert(now);
                 if !matches!(self.last, Outcome::Unreadable) {
-                    tracing::warn!(%error, "the cluster's token keys may not be read ({KEYS_PATH}); the API server is asked about each token");
+                    tracing::warn!(%error, "the cluster's token keys may not be read ({KEYS_PATH}); the API server is asked about tokens");
                 }
-                // What cannot be looked up any more may have been withdrawn.
-                self.keys = Arc::default();
+                if now - since >= MAX_REFUSED {
+                    self.keys = Arc::default();
+                }
                 self.last = Outcome::Unreadable;
             }
             Err(error) => {

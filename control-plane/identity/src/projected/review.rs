@@ -104,12 +104,12 @@ impl Reviews {
                 self.bad.lock().put(sum, error.clone());
                 Err(error)
             }
-            Err(error) if is_away(&error) => self
+            // It is away, or refuses the question as one that just starts may do.
+            Err(error) => self
                 .good
                 .lock()
                 .get(&sum, GOOD_WHILE_AWAY)
                 .ok_or(ProofError::Unavailable(error)),
-            Err(error) => Err(ProofError::Unavailable(error)),
         }
     }
 
@@ -127,14 +127,6 @@ impl Reviews {
             .body(body)
             .map_err(|e| ApiError::Transport(e.to_string()))?;
         api::call(&self.client, request).await
-    }
-}
-
-/// Whether the API server could not be asked, as opposed to its not liking the question.
-fn is_away(error: &ApiError) -> bool {
-    match error {
-        ApiError::Transport(_) | ApiError::Answer => true,
-        ApiError::Status { code, .. } => *code == 429 || *code >= 500,
     }
 }
 

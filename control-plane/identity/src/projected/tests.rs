@@ -486,12 +486,11 @@ async fn nothing_of_a_token_is_ever_written() {
         |r| Answer::Json(201, json!({"spec": r["spec"], "status": 7})),
         |r| Answer::Text(500, r["spec"]["token"].as_str().unwrap().to_owned()),
         |r| {
+            let message = format!("spec.token: {}", r["spec"]["token"]);
             Answer::Json(
                 422,
-                json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 422, "reason": "Invalid",
-                    "message": "spec.token: Invalid value"}),
+                json!({"kind": "Status", "reason": "Invalid", "message": message}),
             )
-            .also(r)
         },
     ];
     for review in reviews {
@@ -503,19 +502,7 @@ async fn nothing_of_a_token_is_ever_written() {
     let text = said + &log.text();
     for token in written {
         for part in token.split('.').skip(1) {
-            // The client library itself writes error answers of the API server at debug level; a server that puts the token
-            // into an error's text is only here.
-            let leaked = text
-                .lines()
-                .filter(|l| l.contains(part) && !l.contains("kube_client::client"))
-                .count();
-            assert_eq!(leaked, 0, "{text}");
+            assert!(!text.contains(part), "{text}");
         }
-    }
-}
-
-impl Answer {
-    fn also(self, _: &Value) -> Self {
-        self
     }
 }

@@ -1,5 +1,3 @@
-use std::time::Instant;
-
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -320,28 +318,31 @@ fn openssl_accepts_the_chain() {
     }
 }
 
+/// How long this thread has computed, whatever else the machine does.
+fn computed() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    let nanoseconds = text.split(' ').next().unwrap().parse().unwrap();
+    Duration::from_nanos(nanoseconds)
+}
+
 #[test]
 fn a_thousand_a_second() {
+    const COUNT: u32 = 1_000;
     let issuer = issuer(&slot(1000 * HOUR));
     let policy = SvidPolicy::default();
-    let begin = Instant::now();
-    let mut made = 0u32;
-    while begin.elapsed() < Duration::from_millis(500) {
+    let begin = computed();
+    for _ in 0..COUNT {
         issuer
             .issue_svid(&front(), policy.window(SystemTime::now()))
             .unwrap();
-        made += 1;
     }
-    let rate = f64::from(made) / begin.elapsed().as_secs_f64();
+    let rate = f64::from(COUNT) / (computed() - begin).as_secs_f64();
     writeln!(
         std::io::stderr(),
         "issue_svid: {rate:.0} certificates/s on one core"
     )
     .unwrap();
-    assert!(
-        rate > 300.0,
-        "{rate} even on a machine that does other things"
-    );
+    assert!(rate > 1_000.0, "{rate}");
 }
 
 use std::io::Write;

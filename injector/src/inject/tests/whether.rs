@@ -281,6 +281,7 @@ fn candidates_come_from_the_mesh_that_is_named_or_selects_the_namespace() {
             egress: EgressPolicy::DropAll,
             ip: IpPreference::Unset,
             mtls: None,
+        discovery_mode: None,
         })
     };
     let node = |mesh: Option<&str>| {
@@ -291,6 +292,7 @@ fn candidates_come_from_the_mesh_that_is_named_or_selects_the_namespace() {
             mesh: mesh.map(|name| Name::new("appmesh", "", name)),
             listeners: Vec::new(),
             discovery: None,
+            discovery_mode: None,
             backends: Vec::new(),
             backend_groups: Vec::new(),
             default_policy: None,

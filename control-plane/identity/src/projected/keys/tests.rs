@@ -97,6 +97,33 @@ async fn keys_stay_while_the_api_server_is_away() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_that_passes_hurts_nobody_and_one_that_stays_counts() {
+    let one = Signer::new("one", Algorithm::ES256);
+    let (tokens, cluster) = Cluster::with(vec![one.jwk()]);
+    cluster.lock().review = |_| Answer::status(403, "Forbidden");
+    verify(&tokens, &one.sign(&good())).await.unwrap();
+    // Its own permissions are not loaded yet, or ours have just ended.
+    for refusal in [
+        (|| Answer::status(403, "Forbidden")) as fn() -> Answer,
+        || Answer::status(401, "Unauthorized"),
+    ] {
+        cluster.lock().instead = Some(refusal);
+        later(1200).await;
+        verify(&tokens, &one.sign(&good())).await.unwrap();
+        cluster.lock().instead = None;
+        later(310).await;
+        verify(&tokens, &one.sign(&good())).await.unwrap();
+    }
+    cluster.lock().instead = Some(|| Answer::status(403, "Forbidden"));
+    later(4500).await;
+    let error = verify(&tokens, &one.sign(&good())).await.unwrap_err();
+    assert!(error.is_temporary(), "asked now, and refused: {error}");
+    cluster.lock().instead = None;
+    later(310).await;
+    verify(&tokens, &one.sign(&good())).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_first_ones_wait_for_the_first_fetch() {
     let one = Signer::new("one", Algorithm::ES256);
     let (tokens, cluster) = Cluster::with(vec![one.jwk()]);
