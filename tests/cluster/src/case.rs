@@ -80,18 +80,7 @@ impl Case {
 
     /// `kubectl apply`.
     pub fn apply(&self, manifest: &str) {
-        for _ in 0..30 {
-            match self.kubectl.apply(manifest) {
-                Err(error) if format!("{error:#}").contains("failed to find matching") => {
-                    eprintln!("RACE");
-                    std::thread::sleep(Duration::from_millis(200));
-                }
-                other => {
-                    other.expect("applied");
-                    return;
-                }
-            }
-        }
+        self.kubectl.apply(manifest).expect("applied");
     }
 
     /// A mesh and an injected namespace, both of this name.

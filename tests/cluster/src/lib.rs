@@ -2,7 +2,7 @@
 //!
 //! In come the programs that `tests/run` has built or installed; out comes a cluster in namespaces of its own (network, mounts,
 //! processes), with Tulle installed by its own chart. Everything it writes is below one folder ([`run::Run`]); the machine's network,
-//! its `/run` and `/var` are never touched. [`lifecycle`] brings it up and takes it down, [`node`] is what runs inside,
+//! its `/run` and `/var` are never touched, and one kernel limit is put back ([`limits`]). [`lifecycle`] brings it up and takes it down, [`node`] is what runs inside,
 //! [`case`] is what a test holds in its hands.
 
 pub mod addons;
@@ -14,6 +14,7 @@ pub mod files;
 pub mod images;
 pub mod kubectl;
 pub mod lifecycle;
+pub mod limits;
 pub mod load;
 pub mod manifests;
 pub mod network;

@@ -13,7 +13,7 @@ use crate::kubectl::Kubectl;
 use crate::parts::API_SERVER;
 use crate::run::{NODE, Run};
 use crate::tools::Tools;
-use crate::{addons, certs, cgroups, files, images};
+use crate::{addons, certs, cgroups, files, images, limits};
 
 /// Names under which the multi-call program is a part of Kubernetes.
 const PROGRAMS: &[&str] = &[
@@ -59,6 +59,7 @@ fn bring_up(run: &Run, tools: &Tools) -> anyhow::Result<()> {
     std::fs::copy(std::env::current_exe()?, run.bin().join("tulle-cluster"))?;
     certs::make(run)?;
     files::write(run)?;
+    limits::raise(run)?;
     start(run)?;
     let kubectl = Kubectl::new(run);
     std::thread::scope(|scope| {
@@ -143,6 +144,7 @@ pub fn down(run: &Run) -> anyhow::Result<()> {
             Ok(())
         })?;
     }
+    limits::restore(run)?;
     wait("its cgroups to empty", || cgroups::remove(&run.cgroup()))?;
     if run.root().exists() {
         wait("its folder to be removed", || {
