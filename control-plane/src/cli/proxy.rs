@@ -1,15 +1,17 @@
 //! `tulle proxy`: what proxies hold.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+use futures_util::future::join_all;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::ListParams;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 use tulle_status::{Aggregate, ReplicaReport};
 
 use super::{FAULT, OK, Output, print};
@@ -57,6 +59,8 @@ struct Status {
 
 /// The metrics and debug port of a replica.
 const ADMIN: u16 = 15014;
+/// For each replica.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// A report of ten thousand proxies is smaller.
 const MOST: usize = 64 * 1024 * 1024;
 
@@ -98,7 +102,7 @@ async fn everywhere(status: &Status) -> anyhow::Result<(Vec<ReplicaReport>, bool
     let pods: Api<Pod> = Api::namespaced(client, &status.namespace);
     let params = ListParams::default().labels(&status.selector);
     let replicas = pods
-        .list_metadata(&params)
+        .list(&params)
         .await
         .with_context(|| format!("listing pods of namespace {}", status.namespace))?;
     anyhow::ensure!(
@@ -107,11 +111,22 @@ async fn everywhere(status: &Status) -> anyhow::Result<(Vec<ReplicaReport>, bool
         status.namespace,
         status.selector
     );
+    let names = replicas.items.into_iter().filter_map(|pod| {
+        let phase = pod.status.and_then(|status| status.phase);
+        // One that has ended holds no proxies.
+        (phase.as_deref() == Some("Running")).then_some(pod.metadata.name)?
+    });
+    let asked = names.map(|name| {
+        let pods = &pods;
+        async move {
+            let answer = timeout(PATIENCE, ask(pods, &name)).await;
+            (name, answer.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in {PATIENCE:?}"))))
+        }
+    });
     let mut reports = Vec::new();
     let mut unreachable = false;
-    for replica in replicas.items {
-        let name = replica.metadata.name.unwrap_or_default();
-        match ask(&pods, &name).await {
+    for (name, answer) in join_all(asked).await {
+        match answer {
             Ok(report) => reports.push(report),
             Err(error) => {
                 unreachable = true;

@@ -2,9 +2,11 @@
 //! keeps in the cluster.
 
 mod admission;
+mod api_server;
 mod attest;
 mod ca_bundle;
 mod directory;
+mod follow;
 mod leader;
 mod peers;
 mod pods;
@@ -13,16 +15,19 @@ mod secrets;
 mod settings;
 mod start;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 use tulle_identity::SvidPolicy;
-use tulle_injector::inject::wants_injection;
+use tulle_injector::inject::{InjectConfig, wants_injection};
 use tulle_model::fragment::{Fragment, Translated};
+use tulle_model::selector::Labels;
 use tulle_model::settings::Settings;
 use tulle_model::{ObjectId, Str};
 use tulle_source::Batch;
@@ -46,10 +51,11 @@ pub(super) struct Cluster {
     pods: Arc<Pods>,
     directory: Arc<Directory>,
     secrets: Secrets,
-    /// Namespaces by name, with whether pods in them may be injected.
-    namespaces: std::collections::BTreeMap<Str, bool>,
-    /// Which namespaces need the proxies' files.
-    meshed: watch::Sender<std::collections::BTreeSet<Str>>,
+    injection: Arc<ArcSwap<InjectConfig>>,
+    /// The labels of all namespaces.
+    namespaces: BTreeMap<Str, Labels>,
+    /// Which namespaces need the proxies' files; none before that is known.
+    meshed: watch::Sender<Option<BTreeSet<Str>>>,
     control: mpsc::Receiver<Control>,
     /// Gateways whose listeners are about to be taken away.
     ending: FuturesUnordered<BoxFuture<'static, Entry>>,
@@ -87,12 +93,38 @@ pub(super) async fn work(cluster: &mut Option<Cluster>) -> Work {
 }
 
 impl Cluster {
+    #[expect(clippy::too_many_arguments, reason = "called once, where everything is put together")]
+    fn new(
+        server: Server,
+        pods: Arc<Pods>,
+        directory: Arc<Directory>,
+        secrets: Secrets,
+        injection: Arc<ArcSwap<InjectConfig>>,
+        meshed: watch::Sender<Option<BTreeSet<Str>>>,
+        control: mpsc::Receiver<Control>,
+        board: leader::BoardKeeper,
+    ) -> Self {
+        Self {
+            server,
+            pods,
+            directory,
+            secrets,
+            injection,
+            namespaces: BTreeMap::new(),
+            meshed,
+            control,
+            ending: FuturesUnordered::new(),
+            board,
+        }
+    }
+
     async fn work(&mut self) -> Work {
         tokio::select! {
             Some(control) = self.control.recv() => match control {
                 Control::Settings(settings, policy, space) => {
                     self.secrets.reissue(policy);
                     self.board.set_space(space);
+                    self.tell_meshed();
                     return Work::Settings(settings);
                 }
                 Control::Authority => {
@@ -102,11 +134,7 @@ impl Cluster {
                 }
                 Control::Status => self.board.stir(),
             },
-            Some(gateway) = self.ending.next() => {
-                if self.server.withdraw(&gateway.caller(), &[TypeUrl::LDS]) {
-                    tracing::info!(pod = %gateway.caller(), "gateway ends: its listeners are taken away");
-                }
-            }
+            Some(gateway) = self.ending.next() => self.end_gateway(&gateway),
             () = tokio::time::sleep(self.secrets.wait()) => self.secrets.renew(),
             () = due(self.board.wait()) => {}
         }
@@ -123,17 +151,15 @@ impl Cluster {
             self.directory.apply(change, id, translated.as_ref());
             self.board.observe(change, id, translated.as_ref());
             if &*id.kind == "Namespace" && id.group.is_empty() {
-                match translated {
-                    Some(translated) => {
-                        let wanted = translated.fragments.iter().any(|fragment| {
-                            matches!(fragment, Fragment::Namespace(namespace) if wants_injection(&namespace.labels))
-                        });
-                        self.namespaces.insert(id.name.clone(), wanted);
-                    }
-                    None => {
-                        self.namespaces.remove(&id.name);
-                    }
-                }
+                let labels = translated.iter().flat_map(|translated| &translated.fragments);
+                let labels = labels.into_iter().find_map(|fragment| match fragment {
+                    Fragment::Namespace(namespace) => Some(namespace.labels.clone()),
+                    _ => None,
+                });
+                match labels {
+                    Some(labels) => self.namespaces.insert(id.name.clone(), labels),
+                    None => self.namespaces.remove(&id.name),
+                };
             }
         }
         for fate in self.pods.apply(translated) {
@@ -143,7 +169,11 @@ impl Cluster {
                     self.server.withdraw(&pod.caller(), &[]);
                     tracing::debug!(pod = %pod.caller(), streams = ended, "pod is gone");
                 }
-                Fate::GatewayEnds(pod) => self.ending.push(
+                Fate::GatewayEnds {
+                    pod,
+                    long_ago: true,
+                } => self.end_gateway(&pod),
+                Fate::GatewayEnds { pod, .. } => self.ending.push(
                     async move {
                         tokio::time::sleep(ENDPOINTS_LEAVE).await;
                         pod
@@ -152,17 +182,33 @@ impl Cluster {
                 ),
             }
         }
-        let mut meshed = self.pods.meshed_namespaces();
-        let wanted = self.namespaces.iter().filter(|(_, wanted)| **wanted);
-        meshed.extend(wanted.map(|(name, _)| name.clone()));
-        meshed.retain(|name| self.namespaces.contains_key(name));
-        self.meshed.send_if_modified(|held| {
-            let news = *held != meshed;
-            if news {
-                *held = meshed;
+        self.tell_meshed();
+    }
+
+    /// A gateway's endpoints have left: its listeners go, so that it drains.
+    fn end_gateway(&self, pod: &Entry) {
+        let there = self.pods.get(&pod.namespace, &pod.name, &pod.uid);
+        if there.is_some() && self.server.withdraw(&pod.caller(), &[TypeUrl::LDS]) {
+            tracing::info!(pod = %pod.caller(), "gateway ends: its listeners are taken away");
+        }
+    }
+
+    /// Says which namespaces need the proxies' files.
+    fn tell_meshed(&self) {
+        let istio_label = self.injection.load().istio_label;
+        let wants = |labels: &Labels| {
+            if istio_label {
+                return wants_injection(labels);
             }
-            news
-        });
+            let mut labels = labels.clone();
+            labels.remove("istio-injection");
+            wants_injection(&labels)
+        };
+        let mut meshed = self.pods.meshed_namespaces();
+        meshed.retain(|name| self.namespaces.contains_key(name));
+        let wanted = self.namespaces.iter().filter(|(_, labels)| wants(labels));
+        meshed.extend(wanted.map(|(name, _)| name.clone()));
+        follow::publish(&self.meshed, Some(meshed));
     }
 
     /// A proxy asks for what is its alone.

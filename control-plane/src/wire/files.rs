@@ -62,7 +62,7 @@ pub(super) async fn serve(
     };
     let leaving = watcher.signal();
     let admin = tokio::spawn(admin.serve(pages, watcher.signal()));
-    let mesh = tokio::spawn(mesh.run(Some(initial), files_read, watcher.signal()));
+    let mut mesh = tokio::spawn(mesh.run(Some(initial), move || drop(files_read), watcher.signal()));
     let xds = tokio::spawn({
         let (server, signal) = (server.clone(), watcher.signal());
         async move {
@@ -80,7 +80,15 @@ pub(super) async fn serve(
             server.drain(GRACE / 2);
         }
     });
-    let drained = trigger.drain_on_signal(GRACE).await.context("signals")?;
+    let drained = tokio::select! {
+        biased;
+        drained = trigger.drain_on_signal(GRACE) => drained.context("signals")?,
+        // Nobody would hear of anything any more.
+        ended = &mut mesh => {
+            ended.context("the task that owns the mesh")?;
+            anyhow::bail!("the task that owns the mesh has ended");
+        }
+    };
     let _ = tokio::join!(admin, mesh, xds);
     if let Drained::Forced { left } = drained {
         tracing::warn!(left, "ended without waiting any longer");

@@ -86,24 +86,29 @@ impl Mesh {
         }
     }
 
-    /// Runs until the drain is over. `initial`: what is known already, else the first batch is; `ready` is let go once
+    /// Runs until the drain is over. `initial`: what is known already, else the first batch is; `ready` is called once
     /// that is linked.
     pub(super) async fn run(
         mut self,
         initial: Option<Batch>,
-        ready: impl Send,
+        ready: impl FnOnce() + Send,
         drain: DrainSignal,
     ) {
         let first = match initial {
-            Some(initial) => Some(initial),
-            None => tokio::select! {
-                () = drain.ended() => None,
-                first = self.updates.next() => first,
+            Some(initial) => initial,
+            None => loop {
+                tokio::select! {
+                    () = drain.ended() => return,
+                    first = self.updates.next() => match first {
+                        Some(first) => break first,
+                        None => return,
+                    },
+                    Some(question) = self.questions.recv() => self.answer(question),
+                }
             },
         };
-        let Some(first) = first else { return };
         self.observe(first);
-        drop(ready);
+        ready();
         loop {
             tokio::select! {
                 () = drain.ended() => return,
@@ -300,8 +305,12 @@ impl Mesh {
                 names,
                 ..
             } => {
-                for (name, _) in names {
-                    self.ledger.clear(&refusal_key(&scope, type_url, &name));
+                for (name, version) in names {
+                    // One that went back to an earlier version has not taken what others refuse.
+                    let newest = self.store.get(&scope, type_url, &name);
+                    if newest.map(|newest| newest.version().clone()) == version {
+                        self.ledger.clear(&refusal_key(&scope, type_url, &name));
+                    }
                 }
             }
             Event::Converged {

@@ -202,7 +202,7 @@ fn nobody_gets_what_is_not_theirs() {
         "an honest proxy is given its own: {own:?}"
     );
 
-    without_proof(case, &mut attack, &honest);
+    without_proof(&mut attack, &honest);
     wrong_tokens(case, &mut attack);
     claims_of_the_node(&mut attack, &honest, &own.resources);
     secrets_of_others(&mut attack, &honest);
@@ -255,7 +255,7 @@ fn nobody_gets_what_is_not_theirs() {
     assert!(attack.count >= 40, "only {}", attack.count);
 }
 
-fn without_proof(case: &Case, attack: &mut Attack, honest: &str) {
+fn without_proof(attack: &mut Attack, honest: &str) {
     let with = |authorization: &[&str]| Attempt {
         authorization: authorization.iter().map(ToString::to_string).collect(),
         ..Attempt::with_token("")
@@ -297,8 +297,21 @@ fn without_proof(case: &Case, attack: &mut Attack, honest: &str) {
             attack.refused(path, result);
         }
     }
-    // the control plane's own door for its replicas is not a proxy's
-    let _ = case;
+    // a proxy that passes itself off as another replica
+    let attempt = Attempt {
+        path: "/tulle.v1.PeerService/Report".to_owned(),
+        patience: Duration::from_secs(3),
+        ..Attempt::with_token(honest)
+    };
+    attack.count += 1;
+    let end = attack.door.attempt(&attempt).map(|answered| answered.end);
+    if matches!(&end, Ok(None))
+        || matches!(&end, Ok(Some(end)) if end.contains("\"grpc-status\": \"0\""))
+    {
+        attack
+            .failures
+            .push(format!("a proxy may report as a replica: {end:?}"));
+    }
 }
 
 fn wrong_tokens(case: &Case, attack: &mut Attack) {

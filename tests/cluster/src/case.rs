@@ -33,7 +33,6 @@ pub struct Case {
     kubectl: Kubectl,
     namespaces: RefCell<Vec<String>>,
     meshes: RefCell<Vec<String>>,
-    watches_tulle: bool,
     _turn: Turn,
 }
 
@@ -57,7 +56,6 @@ impl Case {
             cluster,
             namespaces: RefCell::default(),
             meshes: RefCell::default(),
-            watches_tulle: true,
             _turn: turn,
         }
     }
@@ -269,12 +267,10 @@ impl Case {
                 ));
             }
         }
-        if self.watches_tulle {
-            show(&format!(
-                "logs -n {} -l app.kubernetes.io/name=tulle --prefix --tail=60",
-                tulle::NAMESPACE
-            ));
-        }
+        show(&format!(
+            "logs -n {} -l app.kubernetes.io/name=tulle --prefix --tail=60",
+            tulle::NAMESPACE
+        ));
     }
 }
 

@@ -26,14 +26,19 @@ pub fn raise(run: &Run) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Puts the limit back if this cluster raised it and nobody has changed it since.
+/// Puts the limit back if this cluster raised it, nobody has changed it since, and no other cluster needs it: else that
+/// one inherits the duty.
 ///
 /// # Errors
 /// It cannot be read or set.
 pub fn restore(run: &Run) -> anyhow::Result<()> {
-    let Ok(before) = std::fs::read_to_string(run.path("inotify-before")) else {
+    let remembered = run.path("inotify-before");
+    let Ok(before) = std::fs::read_to_string(&remembered) else {
         return Ok(());
     };
+    if let Some(heir) = run.others()?.into_iter().find(crate::lifecycle::is_up) {
+        return std::fs::rename(remembered, heir.path("inotify-before")).context("handing over");
+    }
     if now()? == NEEDED {
         std::fs::write(SETTING, before).context(SETTING)?;
     }

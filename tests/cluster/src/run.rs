@@ -54,6 +54,23 @@ impl Run {
         Self { root }
     }
 
+    /// Folders of other clusters on this machine, whether they run or not.
+    ///
+    /// # Errors
+    /// The folder that all lie in cannot be read.
+    pub fn others(&self) -> anyhow::Result<Vec<Self>> {
+        let parent = self.root.parent().context("a run folder lies in another")?;
+        let mut others = Vec::new();
+        for entry in std::fs::read_dir(parent)? {
+            let root = entry?.path();
+            let name = root.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with("tulle-cluster-") && root != self.root {
+                others.push(Self { root });
+            }
+        }
+        Ok(others)
+    }
+
     /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root

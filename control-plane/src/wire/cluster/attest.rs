@@ -60,6 +60,9 @@ fn admit(
             pod.service_account, proof.service_account
         )));
     }
+    if pod.finished {
+        return Err(Denied(format!("pod {namespace}/{name} has ended")));
+    }
     if pods.is_of_another(peer.ip(), &pod) {
         return Err(Denied(format!(
             "the token of pod {namespace}/{name} comes from another pod's address"

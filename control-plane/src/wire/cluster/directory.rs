@@ -16,20 +16,28 @@ use tulle_source::{Change, Records};
 #[derive(Debug)]
 pub(in crate::wire) struct Directory {
     records: Arc<Records>,
-    listing: RwLock<Listing>,
+    /// Together, so that what is looked at again is what is there.
+    listed: RwLock<Listed>,
     /// Meshes, workloads and gateways.
     selecting: RwLock<BTreeMap<ObjectId, Arc<Translated>>>,
+}
+
+#[derive(Debug)]
+struct Listed {
+    listing: Listing,
     /// Objects of which something that is no part of their declaration is listed.
-    listed: RwLock<BTreeMap<ObjectKey, Object>>,
+    objects: BTreeMap<ObjectKey, Object>,
 }
 
 impl Directory {
     pub(in crate::wire) fn new(listing: Listing, records: Arc<Records>) -> Self {
         Self {
             records,
-            listing: RwLock::new(listing),
+            listed: RwLock::new(Listed {
+                listing,
+                objects: BTreeMap::new(),
+            }),
             selecting: RwLock::default(),
-            listed: RwLock::default(),
         }
     }
 
@@ -55,17 +63,18 @@ impl Directory {
             key.kind,
             Kind::Namespace | Kind::Mesh | Kind::VirtualGateway
         ) {
+            let mut listed = self.listed.write();
             match &change.object {
                 Some(observed) => {
                     let object = self.with_record(key, observed.object.clone());
-                    self.listing.write().put(&object);
+                    listed.listing.put(&object);
                     if key.kind != Kind::Namespace {
-                        self.listed.write().insert(key.clone(), object);
+                        listed.objects.insert(key.clone(), object);
                     }
                 }
                 None => {
-                    self.listing.write().remove(key);
-                    self.listed.write().remove(key);
+                    listed.listing.remove(key);
+                    listed.objects.remove(key);
                 }
             }
         }
@@ -73,9 +82,14 @@ impl Directory {
 
     /// Looks again at what is no part of a declaration, such as that a mesh is being deleted.
     pub(in crate::wire) fn refresh(&self) {
-        for (key, object) in self.listed.read().iter() {
-            let object = self.with_record(key, object.clone());
-            self.listing.write().put(&object);
+        let mut listed = self.listed.write();
+        let Listed { listing, objects } = &mut *listed;
+        for (key, object) in objects.iter_mut() {
+            let now = self.with_record(key, object.clone());
+            if now.metadata() != object.metadata() {
+                listing.put(&now);
+                *object = now;
+            }
         }
     }
 
@@ -96,7 +110,7 @@ impl Directory {
 
     /// Looks at what admission of App Mesh objects needs.
     pub(in crate::wire) fn listing<T>(&self, look: impl FnOnce(&Listing) -> T) -> T {
-        look(&self.listing.read())
+        look(&self.listed.read().listing)
     }
 
     /// A namespace's labels and the objects that may select its pods; `None` for a namespace that is not known (yet).
@@ -105,8 +119,9 @@ impl Directory {
         namespace: &str,
     ) -> Option<(BTreeMap<String, String>, Vec<Candidate>)> {
         let labels: BTreeMap<String, String> = self
-            .listing
+            .listed
             .read()
+            .listing
             .namespace_labels(namespace)?
             .iter()
             .map(|(key, value)| (key.to_string(), value.to_string()))

@@ -45,7 +45,7 @@ pub(super) struct Inputs {
 }
 
 /// Starts the writers, and gives the part that the mesh's task keeps, and that which hears other replicas.
-pub(super) fn start(inputs: Inputs, tasks: &mut JoinSet<()>) -> (BoardKeeper, Arc<Reports>) {
+pub(super) fn start(inputs: Inputs, tasks: &mut JoinSet<&'static str>) -> (BoardKeeper, Arc<Reports>) {
     let records: Arc<dyn tulle_status::Records> = Arc::new({
         let records = inputs.records.clone();
         move |object: &ObjectId| record(&records, object)
@@ -65,17 +65,17 @@ pub(super) fn start(inputs: Inputs, tasks: &mut JoinSet<()>) -> (BoardKeeper, Ar
     let announcer = Announcer::new(inputs.client.clone(), &*inputs.replica, counters.clone());
     let finalizers = Finalizers::new(inputs.client, records, counters);
     let (leadership, drain) = (&inputs.leadership, &inputs.drain);
-    tasks.spawn(writer.run(status_inbox, leadership.clone(), drain.clone()));
-    tasks.spawn(announcer.run(event_inbox, leadership.clone(), drain.clone()));
-    tasks.spawn(finalizers.run(deleting_inbox, leadership.clone(), drain.clone()));
+    tasks.spawn(named("statuses", writer.run(status_inbox, leadership.clone(), drain.clone())));
+    tasks.spawn(named("events", announcer.run(event_inbox, leadership.clone(), drain.clone())));
+    tasks.spawn(named("finalizers", finalizers.run(deleting_inbox, leadership.clone(), drain.clone())));
     let reports = Reports::new(inputs.replica, inputs.control, inputs.authority);
-    tasks.spawn(reports::evidence(
+    tasks.spawn(named("evidence", reports::evidence(
         reports.clone(),
         inputs.pods,
         inputs.own,
         inputs.evidence,
         inputs.leadership.clone(),
-    ));
+    )));
     let board = BoardKeeper::new(
         inputs.space,
         inputs.records,
@@ -85,6 +85,12 @@ pub(super) fn start(inputs: Inputs, tasks: &mut JoinSet<()>) -> (BoardKeeper, Ar
         inputs.server,
     );
     (board, reports)
+}
+
+/// A task that tells its name when it ends.
+async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
+    task.await;
+    name
 }
 
 /// The source's record of an object, in the words of those who write statuses.

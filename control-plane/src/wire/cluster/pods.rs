@@ -34,6 +34,8 @@ pub(in crate::wire) struct Entry {
     pub(in crate::wire) service_account: Str,
     pub(in crate::wire) group: Option<Group>,
     pub(in crate::wire) terminating: bool,
+    /// All its containers have ended for good.
+    pub(in crate::wire) finished: bool,
     /// Its own addresses, while it has any.
     pub(in crate::wire) ips: Vec<IpAddr>,
 }
@@ -43,8 +45,13 @@ pub(in crate::wire) struct Entry {
 pub(in crate::wire) enum Fate {
     /// The pod object is gone: the proxy is nobody any more.
     Gone(Entry),
-    /// A gateway's pod has begun to end.
-    GatewayEnds(Entry),
+    /// A gateway's pod has begun to end; `long_ago`: before anything was known of it.
+    GatewayEnds {
+        /// The pod.
+        pod: Entry,
+        /// Its endpoints have left already.
+        long_ago: bool,
+    },
 }
 
 /// Marks scopes of a pod's own resources.
@@ -62,6 +69,7 @@ impl Entry {
                 capture: Capture::Transparent,
             }),
             terminating: pod.terminating,
+            finished: pod.finished,
             ips: match pod.host_network || pod.finished {
                 true => Vec::new(),
                 false => pod.ips.clone(),
@@ -121,9 +129,12 @@ impl Pods {
             if let Some(now) = now
                 && now.terminating
                 && now.is_gateway()
-                && !before.is_some_and(|before| before.terminating && before.uid == now.uid)
+                && !before.as_ref().is_some_and(|before| before.terminating && before.uid == now.uid)
             {
-                fates.push(Fate::GatewayEnds(now));
+                fates.push(Fate::GatewayEnds {
+                    pod: now,
+                    long_ago: before.is_none(),
+                });
             }
         }
         fates
@@ -160,7 +171,7 @@ impl Pods {
         self.by_name
             .iter()
             .filter(|entry| &*entry.namespace == namespace && &*entry.service_account == account)
-            .filter(|entry| !entry.terminating)
+            .filter(|entry| !entry.terminating && !entry.finished)
             .map(|entry| entry.name.clone())
             .collect()
     }
@@ -168,6 +179,9 @@ impl Pods {
     /// Whether an address is another pod's than `pod`'s. One that is nobody's may be a node's that stands for its pods.
     pub(in crate::wire) fn is_of_another(&self, address: IpAddr, pod: &Entry) -> bool {
         let address = address.to_canonical();
+        if pod.ips.contains(&address) {
+            return false;
+        }
         self.by_address
             .get(&address)
             .is_some_and(|owner| (&*owner.0, &*owner.1) != (&*pod.namespace, &*pod.name))
@@ -187,7 +201,8 @@ impl Pods {
             // The address may be another's by now.
             self.by_address.remove_if(gone, |_, owner| owner == key);
         }
-        for ip in new {
+        // An ending pod that is told of again does not take back what another has by now.
+        for ip in new.iter().filter(|ip| !old.contains(ip)) {
             self.by_address.insert(*ip, key.clone());
         }
         let has_proxy = |entry: Option<&Entry>| entry.is_some_and(|entry| entry.group.is_some());
@@ -276,7 +291,7 @@ mod tests {
         let ending = pod("1", "virtualgateway/shop/edge", true);
         assert!(matches!(
             &*pods.apply(std::slice::from_ref(&ending)),
-            [Fate::GatewayEnds(_)]
+            [Fate::GatewayEnds { long_ago: false, .. }]
         ));
         assert!(pods.apply(&[ending]).is_empty());
         let other = Pods::default();
@@ -305,9 +320,13 @@ mod tests {
         let own = pods.is_of_another("::ffff:10.0.0.1".parse().unwrap(), &one);
         let nobodys = pods.is_of_another("10.0.0.3".parse().unwrap(), &one);
         assert_eq!((other, own, nobodys), (true, false, false));
-        // `two` takes the address over before `one` is known to be gone
+        // `two` takes the address over before `one` is known to be gone, and `one` is told of once more
         pods.apply(&[named("two", "10.0.0.1", "2", proxy, false)]);
+        pods.apply(&[named("one", "10.0.0.1", "1", proxy, true)]);
+        let two = pods.get("shop", "two", "2").unwrap();
+        assert!(!pods.is_of_another("10.0.0.1".parse().unwrap(), &two));
         pods.apply(&[(ObjectId::new("", "Pod", "shop", "one"), None)]);
+        let one = Entry { ips: Vec::new(), ..one };
         assert!(pods.is_of_another("10.0.0.1".parse().unwrap(), &one));
         assert_eq!(pods.meshed_namespaces().len(), 1);
         pods.apply(&[(ObjectId::new("", "Pod", "shop", "two"), None)]);

@@ -85,16 +85,11 @@ fn note(actual: &mut Actual, event: watcher::Event<ConfigMap>) -> bool {
     match event {
         watcher::Event::Init => actual.clear(),
         watcher::Event::InitApply(map) | watcher::Event::Apply(map) => {
-            if let Some(namespace) = map.metadata.namespace.clone()
-                && map.metadata.name.as_deref() == Some(NAME)
-            {
-                actual.insert(namespace, map);
-            }
+            let namespace = map.metadata.namespace.clone().unwrap_or_default();
+            actual.insert(namespace, map);
         }
         watcher::Event::Delete(map) => {
-            if map.metadata.name.as_deref() == Some(NAME) {
-                actual.remove(&map.metadata.namespace.unwrap_or_default());
-            }
+            actual.remove(&map.metadata.namespace.unwrap_or_default());
         }
         watcher::Event::InitDone => done = true,
     }
@@ -141,7 +136,9 @@ async fn settle(
     }
     let unwanted: Vec<(String, Option<String>)> = actual
         .iter()
-        .filter(|(namespace, _)| !desired.namespaces.contains(namespace.as_str()))
+        .filter(|(namespace, map)| {
+            !desired.namespaces.contains(namespace.as_str()) && is_ours(map)
+        })
         .map(|(namespace, map)| (namespace.clone(), map.metadata.uid.clone()))
         .collect();
     for (namespace, uid) in unwanted {
@@ -168,6 +165,12 @@ async fn settle(
         }
     }
     done
+}
+
+/// A user's own ConfigMap of that name is none of our business where nobody needs ours.
+fn is_ours(map: &ConfigMap) -> bool {
+    let labels = map.metadata.labels.as_ref();
+    labels.is_some_and(|labels| labels.contains_key(LABEL))
 }
 
 fn config_map(

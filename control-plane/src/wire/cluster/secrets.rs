@@ -1,6 +1,6 @@
 //! The proxies' certificates: made per pod when its proxy asks, replaced in time, kept nowhere but where they are served.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -25,6 +25,8 @@ pub(super) struct Secrets {
     store: Arc<Store>,
     /// When each has to be replaced. The scopes are those whose proxies have asked.
     due: BTreeMap<Scope, SystemTime>,
+    /// The same by time.
+    next: BTreeSet<(SystemTime, Scope)>,
 }
 
 impl Secrets {
@@ -40,6 +42,7 @@ impl Secrets {
             pods,
             store,
             due: BTreeMap::new(),
+            next: BTreeSet::new(),
         }
     }
 
@@ -89,7 +92,21 @@ impl Secrets {
                 now + RETRY
             }
         };
-        self.due.insert(scope.clone(), rotate_at);
+        self.schedule(scope.clone(), Some(rotate_at));
+    }
+
+    /// When a scope's certificate is to be replaced; `None`: there is none any more.
+    fn schedule(&mut self, scope: Scope, at: Option<SystemTime>) {
+        let before = match at {
+            Some(at) => {
+                self.next.insert((at, scope.clone()));
+                self.due.insert(scope.clone(), at)
+            }
+            None => self.due.remove(&scope),
+        };
+        if let Some(before) = before.filter(|before| Some(*before) != at) {
+            self.next.remove(&(before, scope));
+        }
     }
 
     fn make(
@@ -145,7 +162,7 @@ impl Secrets {
             return false;
         }
         if self.store.drop_scope(scope) {
-            self.due.remove(scope);
+            self.schedule(scope.clone(), None);
         }
         true
     }
@@ -153,8 +170,8 @@ impl Secrets {
     /// How long until something is due.
     pub(super) fn wait(&self) -> Duration {
         let now = SystemTime::now();
-        let next = self.due.values().min();
-        next.map_or(LOOK, |next| {
+        let next = self.next.first();
+        next.map_or(LOOK, |(next, _)| {
             next.duration_since(now).unwrap_or_default().min(LOOK)
         })
     }
@@ -163,17 +180,15 @@ impl Secrets {
     pub(super) fn renew(&mut self) {
         let now = SystemTime::now();
         let due: Vec<Scope> = self
-            .due
+            .next
             .iter()
-            .filter(|(_, at)| **at <= now)
-            .map(|(scope, _)| scope.clone())
+            .take_while(|(at, _)| *at <= now)
+            .map(|(_, scope)| scope.clone())
             .collect();
         for scope in due {
             match self.pods.of_scope(&scope) {
                 Some(pod) => self.serve(&scope, &pod, None),
-                None => {
-                    self.due.remove(&scope);
-                }
+                None => self.schedule(scope, None),
             }
         }
     }
@@ -209,7 +224,7 @@ impl Secrets {
                 // A thousand a second: signing is cheap, a herd of handshakes is not.
                 now + Duration::from_millis(u64::from(spread))
             });
-            self.due.insert(scope, at);
+            self.schedule(scope, Some(at));
         }
     }
 }

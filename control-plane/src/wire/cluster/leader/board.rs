@@ -1,45 +1,75 @@
 //! The mesh's task's side of statuses: what is known of each App Mesh object, as it changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use tulle_crds::{Kind, ObjectKey};
 use tulle_model::fragment::{Fragment, Translated};
-use tulle_model::{Name, ObjectId, Str};
-use tulle_runtime::mailbox::Sender;
-use tulle_source::{Change, Records};
+use tulle_model::{Finding, Name, ObjectId, Severity, Str};
+use tulle_runtime::mailbox::{Receiver, Sender};
+use tulle_source::{Change, Problem, Records};
 use tulle_status::{AppMeshStatus, ArnSpace, Board, Facts, Ledger, facts};
 use tulle_xds::Server;
 
 use super::reports::Reports;
 use crate::engine::Engine;
+use crate::translate::object_id;
 
 /// Reports of this replica's proxies are made no more often than this.
 const SPACING: Duration = Duration::from_secs(1);
+/// And they take no more than one part in so many of the mesh's task's time,
+const SHARE: u32 = 50;
+/// unless they would be older than this: a refusal is told within five seconds.
+const OLDEST: Duration = Duration::from_secs(3);
+/// The reason of a condition where an object cannot be read as it is written.
+const INVALID: &str = "invalid-object";
+
+/// The uids of pods on which there is something to say; of other objects the source has records.
+pub(super) type PodUids = Arc<Mutex<BTreeMap<ObjectId, Str>>>;
 
 /// Owned by the mesh's task.
 pub(in crate::wire) struct BoardKeeper {
     board: Board,
     records: Arc<Records>,
+    /// Records that are different.
+    recorded: Receiver<ObjectKey, ()>,
     statuses: Sender<ObjectId, Option<AppMeshStatus>>,
     deleting: Sender<ObjectId, ()>,
     reports: Arc<Reports>,
     server: Server,
     /// App Mesh objects and what was made of them.
-    members: BTreeMap<ObjectId, (ObjectKey, Arc<Translated>)>,
+    members: BTreeMap<ObjectKey, Arc<Translated>>,
+    /// App Mesh objects that cannot be read as they are written, whether or not an earlier version is a member.
+    invalid: BTreeSet<ObjectKey>,
+    problems: Arc<[Problem]>,
+    aliases: Aliases,
+    pods: PodUids,
     stale: Stale,
-    reported: Option<Instant>,
+    /// When the next report may be made.
+    next_report: Option<Instant>,
+}
+
+/// Names inside AWS.
+#[derive(Debug, Default)]
+struct Aliases {
+    meshes: BTreeMap<Name, Str>,
+    gateways: BTreeMap<Name, Str>,
 }
 
 /// What has to be looked at again.
 #[derive(Debug, Default)]
 struct Stale {
-    members: bool,
+    members: BTreeSet<ObjectKey>,
+    /// All members: names that others have in their ARNs are different.
+    names: bool,
     findings: bool,
     refusals: bool,
     report: bool,
+    /// What the board already knows is to be told.
+    board: bool,
 }
 
 impl BoardKeeper {
@@ -48,29 +78,36 @@ impl BoardKeeper {
         records: Arc<Records>,
         statuses: Sender<ObjectId, Option<AppMeshStatus>>,
         deleting: Sender<ObjectId, ()>,
+        pods: PodUids,
         reports: Arc<Reports>,
         server: Server,
     ) -> Self {
         Self {
             board: Board::new(space),
+            recorded: records.subscribe(),
             records,
             statuses,
             deleting,
             reports,
             server,
             members: BTreeMap::new(),
+            invalid: BTreeSet::new(),
+            problems: Arc::default(),
+            aliases: Aliases::default(),
+            pods,
             // A replica without proxies has something to say too: that it has none.
             stale: Stale {
                 report: true,
                 ..Stale::default()
             },
-            reported: None,
+            next_report: None,
         }
     }
 
     /// Region and account are different.
     pub(in crate::wire::cluster) fn set_space(&mut self, space: ArnSpace) {
         self.board.set_space(space);
+        self.stale.board = true;
     }
 
     /// An object came, changed or went.
@@ -80,26 +117,59 @@ impl BoardKeeper {
         id: &ObjectId,
         translated: Option<&Arc<Translated>>,
     ) {
-        let kind = change.key.kind;
-        if kind.is_custom() {
+        let key = &change.key;
+        if key.kind.is_custom() {
             match translated {
-                Some(translated) => {
-                    let member = (change.key.clone(), translated.clone());
-                    self.members.insert(id.clone(), member);
-                }
-                None => {
-                    self.members.remove(id);
-                    self.board.forget(id);
-                }
-            }
+                Some(translated) => self.members.insert(key.clone(), translated.clone()),
+                None => self.members.remove(key),
+            };
+            self.stale.members.insert(key.clone());
+        }
+        if key.kind == Kind::Pod {
+            self.note_pod(change, id, translated);
         }
         // A namespace's labels decide to which mesh its members belong.
-        self.stale.members |= kind.is_custom() || kind == Kind::Namespace;
+        self.stale.names |= matches!(
+            key.kind,
+            Kind::Namespace | Kind::Mesh | Kind::VirtualGateway
+        );
+    }
+
+    fn note_pod(&self, change: &Change, id: &ObjectId, translated: Option<&Arc<Translated>>) {
+        let error = |finding: &Finding| finding.severity == Severity::Error;
+        let uid = change
+            .object
+            .as_ref()
+            .filter(|_| translated.is_some_and(|made| made.findings.iter().any(error)))
+            .and_then(|observed| observed.object.metadata().uid.as_deref().map(Str::from));
+        let mut pods = self.pods.lock();
+        match uid {
+            Some(uid) => pods.insert(id.clone(), uid),
+            None => pods.remove(id),
+        };
+    }
+
+    /// What is wrong with objects as they are written; all of it, each time.
+    pub(in crate::wire::cluster) fn set_problems(&mut self, problems: &Arc<[Problem]>) {
+        if *problems == self.problems {
+            return;
+        }
+        self.problems = problems.clone();
+        let invalid: BTreeSet<ObjectKey> = problems
+            .iter()
+            .filter_map(|problem| problem.object.clone())
+            .filter(|object| object.kind.is_custom())
+            .collect();
+        let differing = invalid.symmetric_difference(&self.invalid);
+        self.stale.members.extend(differing.cloned());
+        self.invalid = invalid;
+        self.board
+            .set_problems(problems.iter().filter_map(as_finding));
+        self.stale.board = true;
     }
 
     /// What the API server has on record of objects, or what other replicas' proxies say, is different.
     pub(in crate::wire::cluster) fn stir(&mut self) {
-        self.stale.members = true;
         self.stale.refusals = true;
     }
 
@@ -113,29 +183,48 @@ impl BoardKeeper {
         self.stale.report = true;
     }
 
-    /// How long until there is a report to make; `None` if nothing is different.
+    /// How long until there is something to do; `None` if nothing is to come.
     pub(in crate::wire::cluster) fn wait(&self) -> Option<Duration> {
-        self.stale.report.then(|| {
-            self.reported.map_or(Duration::ZERO, |at| {
-                (at + SPACING).saturating_duration_since(Instant::now())
-            })
-        })
+        let now = Instant::now();
+        let report = self
+            .stale
+            .report
+            .then(|| self.next_report.unwrap_or(now));
+        let due = report.into_iter().chain(self.reports.expiry()).min()?;
+        Some(due.saturating_duration_since(now))
     }
 
     /// Looks at all that is stale, and tells the writers.
     pub(in crate::wire::cluster) fn tell(&mut self, engine: &Engine, ledger: &Ledger) {
-        if self.wait() == Some(Duration::ZERO) {
+        let started = Instant::now();
+        if self.stale.report && self.next_report.is_none_or(|at| at <= started) {
             self.stale.report = false;
-            self.reported = Some(Instant::now());
             self.stale.refusals |= self.reports.own(&self.server, ledger);
+            let now = Instant::now();
+            let cost = now - started;
+            self.next_report = Some(now + (cost * SHARE).clamp(SPACING, OLDEST));
+        }
+        self.stale.refusals |= self.reports.expire();
+        for key in self.recorded.try_recv().into_keys() {
+            self.note_record(key);
         }
         let stale = Stale {
             report: self.stale.report,
             ..Stale::default()
         };
         let stale = std::mem::replace(&mut self.stale, stale);
-        if stale.members {
-            self.look_at_members(engine);
+        let mut news = stale.board || stale.findings || stale.refusals;
+        if stale.names {
+            self.aliases = Aliases::of(self.members.values());
+            let members: Vec<ObjectKey> = self.members.keys().cloned().collect();
+            for key in &members {
+                self.look_at(key, engine);
+            }
+            news = true;
+        }
+        for key in &stale.members {
+            self.look_at(key, engine);
+            news = true;
         }
         if stale.findings {
             self.board.set_findings(ledger.findings());
@@ -143,7 +232,7 @@ impl BoardKeeper {
         if stale.refusals {
             self.board.set_refused(self.reports.refused());
         }
-        if stale.members || stale.findings || stale.refusals {
+        if news {
             for (object, status) in self.board.changes() {
                 // The writer has gone: the process ends.
                 let _ = self.statuses.send(object, status);
@@ -151,52 +240,77 @@ impl BoardKeeper {
         }
     }
 
-    fn look_at_members(&mut self, engine: &Engine) {
-        let mut meshes: BTreeMap<&Name, &Str> = BTreeMap::new();
-        let mut gateways: BTreeMap<&Name, &Str> = BTreeMap::new();
-        for fragment in self.members.values().flat_map(|(_, made)| &made.fragments) {
+    /// The record of an object is different, whether or not the object can be read.
+    fn note_record(&mut self, key: ObjectKey) {
+        if !key.kind.is_custom() {
+            return;
+        }
+        let deleting = self
+            .records
+            .get(&key)
+            .is_some_and(|record| record.deletion_timestamp.is_some());
+        if deleting {
+            // The task has gone: the process ends.
+            let _ = self.deleting.send(object_id(&key), ());
+        }
+        self.stale.members.insert(key);
+    }
+
+    fn look_at(&mut self, key: &ObjectKey, engine: &Engine) {
+        let id = object_id(key);
+        let member = self.members.get(key);
+        let record = self.records.get(key);
+        // One that could never be read is there as long as it is on record.
+        if member.is_none() && !(self.invalid.contains(key) && record.is_some()) {
+            self.board.forget(&id);
+            return;
+        }
+        let fragment = member.and_then(|made| made.fragments.first());
+        let facts = fragment.and_then(|fragment| self.aliases.facts(fragment, engine));
+        let generation = record.and_then(|record| record.in_force);
+        self.board.observe(&id, generation, facts);
+    }
+}
+
+impl Aliases {
+    fn of<'a>(members: impl Iterator<Item = &'a Arc<Translated>>) -> Self {
+        let mut all = Self::default();
+        for fragment in members.flat_map(|made| &made.fragments) {
             match fragment {
-                Fragment::Mesh(mesh) => meshes.insert(&mesh.name, &mesh.alias),
-                Fragment::Gateway(gateway) => gateways.insert(&gateway.name, &gateway.alias),
+                Fragment::Mesh(mesh) => all.meshes.insert(mesh.name.clone(), mesh.alias.clone()),
+                Fragment::Gateway(gateway) => all
+                    .gateways
+                    .insert(gateway.name.clone(), gateway.alias.clone()),
                 _ => None,
             };
         }
-        let alias = |aliases: &BTreeMap<&Name, &Str>, name: Option<&Name>| {
-            name.and_then(|name| aliases.get(name))
-                .map(|alias| Str::clone(alias))
-        };
-        let known: Vec<(ObjectId, Option<i64>, Option<Facts>)> = self
-            .members
-            .iter()
-            .map(|(id, (key, made))| {
-                let record = self.records.get(key);
-                if record
-                    .as_ref()
-                    .is_some_and(|record| record.deletion_timestamp.is_some())
-                {
-                    // The task has gone: the process ends.
-                    let _ = self.deleting.send(id.clone(), ());
-                }
-                let facts = made.fragments.first().and_then(|fragment| {
-                    let gateway = match fragment {
-                        Fragment::GatewayRoute(route) => engine.gateway_of(&route.name),
-                        _ => None,
-                    };
-                    facts(
-                        fragment,
-                        alias(&meshes, engine.mesh_of(fragment)).as_deref(),
-                        alias(&gateways, gateway).as_deref(),
-                    )
-                });
-                (
-                    id.clone(),
-                    record.and_then(|record| record.generation),
-                    facts,
-                )
-            })
-            .collect();
-        for (id, generation, facts) in known {
-            self.board.observe(&id, generation, facts);
-        }
+        all
     }
+
+    fn facts(&self, fragment: &Fragment, engine: &Engine) -> Option<Facts> {
+        let gateway = match fragment {
+            Fragment::GatewayRoute(route) => engine.gateway_of(&route.name),
+            _ => None,
+        };
+        let mesh = engine.mesh_of(fragment);
+        facts(
+            fragment,
+            mesh.and_then(|name| self.meshes.get(name)).map(|alias| &**alias),
+            gateway
+                .and_then(|name| self.gateways.get(name))
+                .map(|alias| &**alias),
+        )
+    }
+}
+
+/// A problem of an object as a finding on it.
+fn as_finding(problem: &Problem) -> Option<Finding> {
+    let severity = match problem.severity {
+        tulle_source::Severity::Error => Severity::Error,
+        tulle_source::Severity::Warning => Severity::Warning,
+    };
+    let object = object_id(problem.object.as_ref()?);
+    let field = problem.field.as_deref().unwrap_or_default();
+    let finding = Finding::new(severity, INVALID, &object, field, &problem.message);
+    Some(finding.help(problem.help.as_deref().unwrap_or_default()))
 }
