@@ -57,10 +57,13 @@ pub struct Observed {
     pub unknown_fields: Vec<String>,
     /// Where the object was read: the line of its `kind` in a file; `None` for one of a cluster.
     pub place: Option<Place>,
+    /// The generation in which it was read; `None` for one of a file and for kinds that have none. That it alone is another
+    /// is no change: [`crate::Record::in_force`] tells it.
+    pub generation: Option<i64>,
 }
 
 impl Observed {
-    /// Whether the other says the same, wherever it was read.
+    /// Whether the other says the same, wherever and in whatever generation it was read.
     pub fn says_the_same(&self, other: &Self) -> bool {
         self.object == other.object && self.unknown_fields == other.unknown_fields
     }

@@ -189,6 +189,9 @@ impl KubeUpdates {
         let unread = std::mem::take(&mut self.unread);
         let mut changes = Vec::with_capacity(unread.len());
         for (key, object) in unread {
+            if let Some(object) = &object {
+                self.records.given_out(&key, object.generation);
+            }
             let news = match (self.told.get(&key), &object) {
                 (Some(told), Some(object)) => {
                     !Arc::ptr_eq(told, object) && !told.says_the_same(object)

@@ -120,7 +120,10 @@ async fn everywhere(status: &Status) -> anyhow::Result<(Vec<ReplicaReport>, bool
         let pods = &pods;
         async move {
             let answer = timeout(PATIENCE, ask(pods, &name)).await;
-            (name, answer.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in {PATIENCE:?}"))))
+            (
+                name,
+                answer.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in {PATIENCE:?}"))),
+            )
         }
     });
     let mut reports = Vec::new();

@@ -93,7 +93,10 @@ pub(super) async fn work(cluster: &mut Option<Cluster>) -> Work {
 }
 
 impl Cluster {
-    #[expect(clippy::too_many_arguments, reason = "called once, where everything is put together")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "called once, where everything is put together"
+    )]
     fn new(
         server: Server,
         pods: Arc<Pods>,
@@ -151,7 +154,9 @@ impl Cluster {
             self.directory.apply(change, id, translated.as_ref());
             self.board.observe(change, id, translated.as_ref());
             if &*id.kind == "Namespace" && id.group.is_empty() {
-                let labels = translated.iter().flat_map(|translated| &translated.fragments);
+                let labels = translated
+                    .iter()
+                    .flat_map(|translated| &translated.fragments);
                 let labels = labels.into_iter().find_map(|fragment| match fragment {
                     Fragment::Namespace(namespace) => Some(namespace.labels.clone()),
                     _ => None,
@@ -162,6 +167,7 @@ impl Cluster {
                 };
             }
         }
+        self.board.set_problems(&batch.problems);
         for fate in self.pods.apply(translated) {
             match fate {
                 Fate::Gone(pod) => {

@@ -62,7 +62,8 @@ pub(super) async fn serve(
     };
     let leaving = watcher.signal();
     let admin = tokio::spawn(admin.serve(pages, watcher.signal()));
-    let mut mesh = tokio::spawn(mesh.run(Some(initial), move || drop(files_read), watcher.signal()));
+    let mut mesh =
+        tokio::spawn(mesh.run(Some(initial), move || drop(files_read), watcher.signal()));
     let xds = tokio::spawn({
         let (server, signal) = (server.clone(), watcher.signal());
         async move {

@@ -29,7 +29,9 @@ pub(super) fn metrics(late: Late) -> (Metrics, tulle_runtime::metrics::Metrics) 
         "Time from a file's save until the last proxy concerned has accepted the change",
         metrics.convergence.clone(),
     );
-    builder.scope("xds").register_collector(Box::new(Xds(late.clone())));
+    builder
+        .scope("xds")
+        .register_collector(Box::new(Xds(late.clone())));
     builder
         .scope("webhook")
         .register_collector(Box::new(Webhooks(late.clone())));
@@ -130,8 +132,7 @@ impl Collector for Webhooks {
         let stats = stats.snapshot();
         let name = "request_duration_seconds";
         let help = "Time from a request's head to its answer";
-        let mut durations =
-            encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        let mut durations = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
         for series in &stats.requests {
             let labels = [
                 ("path", series.route.as_str()),
@@ -141,22 +142,47 @@ impl Collector for Webhooks {
             let buckets: Vec<(f64, u64)> = bounds.zip(series.buckets).collect();
             durations
                 .encode_family(&labels)?
-                .encode_histogram::<[(String, String); 0]>(series.sum_seconds, series.count, &buckets, None)?;
+                .encode_histogram::<[(String, String); 0]>(
+                    series.sum_seconds,
+                    series.count,
+                    &buckets,
+                    None,
+                )?;
         }
         let connections = stats.connections;
         for (name, help, value) in [
-            ("connections_accepted", "Connections accepted", connections.accepted),
-            ("connections_evicted", "Connections closed to make room", connections.evicted),
-            ("connections_refused", "Connections closed because there were too many", connections.refused),
-            ("handshakes_failed", "TLS handshakes that failed or took too long", connections.handshakes_failed),
+            (
+                "connections_accepted",
+                "Connections accepted",
+                connections.accepted,
+            ),
+            (
+                "connections_evicted",
+                "Connections closed to make room",
+                connections.evicted,
+            ),
+            (
+                "connections_refused",
+                "Connections closed because there were too many",
+                connections.refused,
+            ),
+            (
+                "handshakes_failed",
+                "TLS handshakes that failed or took too long",
+                connections.handshakes_failed,
+            ),
         ] {
             let counter = ConstCounter::new(value);
             let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
             counter.encode(metric)?;
         }
         let gauge = ConstGauge::new(connections.open);
-        let metric =
-            encoder.encode_descriptor("connections", "Connections now", None, gauge.metric_type())?;
+        let metric = encoder.encode_descriptor(
+            "connections",
+            "Connections now",
+            None,
+            gauge.metric_type(),
+        )?;
         gauge.encode(metric)
     }
 }
@@ -173,12 +199,32 @@ impl Collector for Writers {
         let counts = counters.now();
         for (name, help, value) in [
             ("written", "Statuses written", counts.statuses),
-            ("unchanged", "Looks at an object that had its status already", counts.unchanged),
+            (
+                "unchanged",
+                "Looks at an object that had its status already",
+                counts.unchanged,
+            ),
             ("events", "Events made", counts.events),
-            ("events_dropped", "Events that had no room, or failed", counts.events_dropped),
-            ("finalizers", "Objects freed of the old controller's finalizers", counts.finalizers),
-            ("conflicts", "Writes refused because the object had changed", counts.conflicts),
-            ("failures", "Writes that failed otherwise and are tried again", counts.failures),
+            (
+                "events_dropped",
+                "Events that had no room, or failed",
+                counts.events_dropped,
+            ),
+            (
+                "finalizers",
+                "Objects freed of the old controller's finalizers",
+                counts.finalizers,
+            ),
+            (
+                "conflicts",
+                "Writes refused because the object had changed",
+                counts.conflicts,
+            ),
+            (
+                "failures",
+                "Writes that failed otherwise and are tried again",
+                counts.failures,
+            ),
         ] {
             let counter = ConstCounter::new(value);
             let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;

@@ -7,6 +7,7 @@ use tulle_model::{Finding, ObjectId};
 use crate::arn::ArnSpace;
 use crate::desired::{AppMeshStatus, desired};
 use crate::facts::Facts;
+use crate::kind::is_app_mesh;
 use crate::refusal::Refused;
 
 /// What is known of all objects, and what has been given out of it. A plain value of one owner.
@@ -15,6 +16,7 @@ pub struct Board {
     space: ArnSpace,
     objects: BTreeMap<ObjectId, Object>,
     findings: BTreeMap<ObjectId, Vec<Finding>>,
+    problems: BTreeMap<ObjectId, Vec<Finding>>,
     refused: BTreeMap<ObjectId, Vec<Refused>>,
     touched: BTreeSet<ObjectId>,
     given: BTreeMap<ObjectId, AppMeshStatus>,
@@ -43,7 +45,8 @@ impl Board {
         }
     }
 
-    /// An object is there, in this generation, with these names. Has to be told of every change of any of them.
+    /// An App Mesh object is there, in force in this generation, with these names. Has to be told of every change of any of
+    /// them. Objects of other kinds count as there as long as there is something to say on them.
     pub fn observe(&mut self, object: &ObjectId, generation: Option<i64>, facts: Option<Facts>) {
         let now = Object { generation, facts };
         if self.objects.get(object) != Some(&now) {
@@ -61,12 +64,16 @@ impl Board {
 
     /// Replaces all findings.
     pub fn set_findings(&mut self, findings: impl IntoIterator<Item = Finding>) {
-        let mut now: BTreeMap<ObjectId, Vec<Finding>> = BTreeMap::new();
-        for finding in findings {
-            now.entry(finding.object.clone()).or_default().push(finding);
-        }
+        let now = by_object(findings);
         differing(&self.findings, &now, &mut self.touched);
         self.findings = now;
+    }
+
+    /// Replaces all that is wrong with objects as they are written, so that they have not come as far as findings.
+    pub fn set_problems(&mut self, problems: impl IntoIterator<Item = Finding>) {
+        let now = by_object(problems);
+        differing(&self.problems, &now, &mut self.touched);
+        self.problems = now;
     }
 
     /// Replaces all refusals, those of other replicas' proxies included ([`crate::Aggregate::refused`]).
@@ -79,12 +86,18 @@ impl Board {
     pub fn changes(&mut self) -> Vec<(ObjectId, Option<AppMeshStatus>)> {
         let mut changes = Vec::new();
         for object in std::mem::take(&mut self.touched) {
-            let now = self.objects.get(&object).and_then(|known| {
+            let known = match self.objects.get(&object) {
+                None if is_app_mesh(&object) => None,
+                known => Some(known),
+            };
+            let now = known.and_then(|known| {
+                let all = [&self.problems, &self.findings].map(|all| all.get(&object));
+                let findings: Vec<Finding> = all.into_iter().flatten().flatten().cloned().collect();
                 desired(
                     &object,
-                    known.generation,
-                    known.facts.as_ref(),
-                    self.findings.get(&object).map_or(&[], Vec::as_slice),
+                    known.and_then(|known| known.generation),
+                    known.and_then(|known| known.facts.as_ref()),
+                    &findings,
                     self.refused.get(&object).map_or(&[], Vec::as_slice),
                     &self.space,
                 )
@@ -100,6 +113,14 @@ impl Board {
         }
         changes
     }
+}
+
+fn by_object(findings: impl IntoIterator<Item = Finding>) -> BTreeMap<ObjectId, Vec<Finding>> {
+    let mut all: BTreeMap<ObjectId, Vec<Finding>> = BTreeMap::new();
+    for finding in findings {
+        all.entry(finding.object.clone()).or_default().push(finding);
+    }
+    all
 }
 
 /// Adds the keys whose values differ.

@@ -12,6 +12,18 @@ use crate::refusal::Refused;
 
 /// The reason of a condition where proxies refuse what the object says.
 pub const REJECTED_BY_ENVOY: &str = "RejectedByEnvoy";
+/// The reason where only proxies of other namespaces refuse it.
+const REJECTED_ELSEWHERE: &str = "RejectedElsewhere";
+/// What is told of that: not in their words, nor by their names, which are none of this namespace's business.
+fn elsewhere(object: &ObjectId) -> String {
+    let another = match &*object.namespace {
+        "" => "a proxy",
+        _ => "a proxy of another namespace",
+    };
+    format!(
+        "{another} does not accept what is made of this object, and keeps what it had; `tulle proxy status` tells which and why"
+    )
+}
 /// The reason of a condition that has nothing to complain of.
 const ACTIVE: &str = "Active";
 /// Most notices of one object; the condition's message has them all.
@@ -63,8 +75,9 @@ pub struct Notice {
     pub message: String,
 }
 
-/// What there is to say on `object`: an error among the `findings` or a refusal makes it inactive, warnings and hints stand in
-/// the message of an active one. `generation` is the one that was translated. `None` where there is nothing to write and
+/// What there is to say on `object`: an error among the `findings` or a refusal by a proxy of its own namespace makes it
+/// inactive, warnings and hints stand in the message of an active one. What a proxy of another namespace refuses is a warning:
+/// who may run a pod somewhere must not be able to make others' objects look bad. `generation` is the one that was translated. `None` where there is nothing to write and
 /// nothing to tell.
 pub fn desired(
     object: &ObjectId,
@@ -75,7 +88,7 @@ pub fn desired(
     space: &ArnSpace,
 ) -> Option<AppMeshStatus> {
     let kind = kind::of(object)?;
-    let statements = Statements::new(findings, refused);
+    let statements = Statements::new(object, findings, refused);
     if !kind.reports {
         return (!statements.notices.is_empty()).then_some(AppMeshStatus {
             condition: None,
@@ -111,8 +124,10 @@ struct Statements {
 }
 
 impl Statements {
-    fn new(findings: &[Finding], refused: &[Refused]) -> Self {
-        let mut refused: Vec<&Refused> = refused.iter().collect();
+    fn new(object: &ObjectId, findings: &[Finding], refused: &[Refused]) -> Self {
+        let (mut refused, foreign): (Vec<&Refused>, Vec<&Refused>) = refused
+            .iter()
+            .partition(|refused| refused.key.namespace() == Some(&*object.namespace));
         refused.sort();
         let mut findings: Vec<&Finding> = findings.iter().collect();
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.cmp(b)));
@@ -127,7 +142,14 @@ impl Statements {
             });
         }
         let mut reason = notices.first().map(|first| first.reason.clone());
+        let mut foreign = (!foreign.is_empty()).then(|| format!("warning: {}", elsewhere(object)));
         for finding in findings {
+            if finding.severity < Severity::Error
+                && let Some(line) = foreign.take()
+            {
+                lines.push(line);
+                reason.get_or_insert_with(|| REJECTED_ELSEWHERE.to_owned());
+            }
             let text = message::finding(finding);
             lines.push(format!("{}: {text}", finding.severity));
             let word = message::reason(&finding.code);
@@ -140,6 +162,10 @@ impl Statements {
                     message: text,
                 });
             }
+        }
+        if let Some(line) = foreign {
+            lines.push(line);
+            reason.get_or_insert_with(|| REJECTED_ELSEWHERE.to_owned());
         }
         lines.dedup();
         notices.dedup();

@@ -19,7 +19,7 @@ use tulle_runtime::lease::Leadership;
 use tulle_runtime::mailbox;
 
 use crate::counters::Counters;
-use crate::kind::{self, APP_MESH};
+use crate::kind::{self, is_app_mesh};
 use crate::pace::{Bucket, backoff};
 use crate::record::Records;
 use crate::schedule::Schedule;
@@ -155,7 +155,7 @@ impl Finalizers {
 
     /// What is to be done to an object; `None` if nothing is.
     fn patch(&self, object: &ObjectId) -> Option<JsonPatch> {
-        if &*object.group != APP_MESH {
+        if !is_app_mesh(object) {
             return None;
         }
         let record = self.records.record(object)?;

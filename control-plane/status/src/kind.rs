@@ -59,6 +59,11 @@ pub(crate) fn of(object: &ObjectId) -> Option<&'static Kind> {
         .find(|kind| (kind.group, kind.kind) == (&*object.group, &*object.kind))
 }
 
+/// Whether an object is one of App Mesh's: only those are in a list of what is there.
+pub(crate) fn is_app_mesh(object: &ObjectId) -> bool {
+    &*object.group == APP_MESH
+}
+
 impl Kind {
     /// The kind as ARNs and fields spell it: `virtualNode`.
     pub(crate) fn camel(&self) -> String {

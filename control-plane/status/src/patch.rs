@@ -3,7 +3,7 @@
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::desired::{AppMeshStatus, Condition};
+use crate::desired::{AppMeshStatus, Condition, REJECTED_BY_ENVOY};
 use crate::kind::Kind;
 
 /// The merge patch of `status` that makes `recorded` say what is desired; `None` if it says so already. What is not ours
@@ -44,6 +44,17 @@ pub(crate) fn patch(
         }
     }
     (!patch.is_empty()).then_some(Value::Object(patch))
+}
+
+/// Whether the status on record says that proxies refuse the generation that `desired` speaks of.
+pub(crate) fn records_refusal(desired: &AppMeshStatus, recorded: &Value) -> bool {
+    let on_record = desired
+        .condition
+        .as_ref()
+        .and_then(|condition| ours(condition, &recorded["conditions"]));
+    on_record.is_some_and(|on_record| {
+        on_record["status"] == "False" && on_record["reason"] == REJECTED_BY_ENVOY
+    }) && recorded["observedGeneration"].as_i64() == desired.generation
 }
 
 /// The message that our condition has on record; empty where there is none.

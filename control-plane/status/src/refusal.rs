@@ -16,6 +16,13 @@ pub struct RefusalKey {
     pub name: Str,
 }
 
+impl RefusalKey {
+    /// The namespace of the proxies; `None` for a scope that is not one of proxies.
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        self.scope.split('/').nth(1)
+    }
+}
+
 /// What the proxy said, and whom it concerns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {

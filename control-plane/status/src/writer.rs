@@ -23,7 +23,7 @@ use crate::desired::{AppMeshStatus, Notice};
 use crate::event::EventKey;
 use crate::kind;
 use crate::pace::{Bucket, backoff};
-use crate::patch::{patch, recorded_message};
+use crate::patch::{patch, recorded_message, records_refusal};
 use crate::record::{Record, Records};
 use crate::schedule::Schedule;
 use request::{After, Outcome, StatusWrite};
@@ -35,6 +35,9 @@ const MOST_LOOKS: usize = 256;
 
 /// How long a new generation waits for what there is to say of it.
 const SETTLE: Duration = Duration::from_secs(1);
+/// How long a new leader believes a refusal on record that it has not heard of itself: the other replicas have yet to dial it,
+/// and proxies that come to it to be sent what they refuse.
+const HEARSAY: Duration = Duration::from_secs(15);
 /// Most writes of one object that the source may lag behind.
 const MOST_BEHIND: usize = 16;
 
@@ -78,6 +81,8 @@ pub struct Writer {
     bucket: Bucket,
     writes: JoinSet<(ObjectId, Outcome)>,
     failing: bool,
+    /// Since when this replica leads.
+    led_since: Instant,
 }
 
 /// One object that something is said on.
@@ -133,6 +138,7 @@ impl Writer {
             schedule: Schedule::default(),
             writes: JoinSet::new(),
             failing: false,
+            led_since: Instant::now(),
         }
     }
 
@@ -149,6 +155,7 @@ impl Writer {
             if leadership.borrow_and_update().is_leader() != leading {
                 leading = !leading;
                 if leading {
+                    self.led_since = Instant::now();
                     self.look_at_all();
                 } else {
                     self.rest();
@@ -284,6 +291,14 @@ impl Writer {
             self.announce(object, &record.uid, news);
             return None;
         };
+        let believed = self.led_since + HEARSAY;
+        if condition.active
+            && Instant::now() < believed
+            && records_refusal(&entry.status, &record.status)
+        {
+            self.schedule.put(object, false, Some(believed));
+            return None;
+        }
         let Some(patch) = patch(kind, &entry.status, &record.status, Timestamp::now()) else {
             entry.tries = 0;
             self.counters.unchanged.add();

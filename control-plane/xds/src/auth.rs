@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 
 use crate::scope::Scope;
 
-/// Proves callers. Asked once per call, before a message of it is read and before anything is allocated for it.
+/// Proves callers. Asked for proof once per call, before a message of it is read and before anything is allocated for it.
 pub trait Authenticator: Send + Sync + 'static {
     /// Who presents `bearer`, the token of the `authorization: Bearer` header, from `peer`.
     ///
@@ -19,6 +19,13 @@ pub trait Authenticator: Send + Sync + 'static {
         bearer: Option<&'a str>,
         peer: SocketAddr,
     ) -> BoxFuture<'a, Result<Caller, Denied>>;
+
+    /// Whether the proof of a caller still holds. Asked once, when its stream is among those that
+    /// [`crate::Server::disconnect`] ends: a caller may have been disconnected between its proof and then.
+    fn still(&self, caller: &Caller) -> bool {
+        let _ = caller;
+        true
+    }
 }
 
 /// A proven caller.

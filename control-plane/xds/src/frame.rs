@@ -110,13 +110,13 @@ impl Outbox {
     /// The next piece for the transport.
     pub(crate) fn next(&self) -> Option<Bytes> {
         let mut queue = self.0.lock();
-        let first = take(&mut queue, usize::MAX)?;
-        if first.len() >= SHARE {
+        let (first, secret) = take(&mut queue, usize::MAX, true)?;
+        if secret || first.len() >= SHARE {
             return Some(first);
         }
         let mut gathered: Option<BytesMut> = None;
         let mut len = first.len();
-        while let Some(chunk) = take(&mut queue, (GATHER - len).min(SHARE - 1)) {
+        while let Some((chunk, _)) = take(&mut queue, (GATHER - len).min(SHARE - 1), false) {
             let gathered = gathered.get_or_insert_with(|| {
                 let mut gathered = BytesMut::with_capacity(GATHER);
                 gathered.put_slice(&first);
@@ -132,15 +132,16 @@ impl Outbox {
     }
 }
 
-/// The next chunk, if it is not longer than `most`.
-fn take(queue: &mut VecDeque<Outgoing>, most: usize) -> Option<Bytes> {
+/// The next chunk, if it is not longer than `most`, and whether it is secret, which is only taken where `secrets` are: a copy
+/// would not be wiped.
+fn take(queue: &mut VecDeque<Outgoing>, most: usize, secrets: bool) -> Option<(Bytes, bool)> {
     loop {
         let out = queue.front_mut()?;
         if let Some(head) = &out.head {
             if head.len() > most {
                 return None;
             }
-            return out.head.take();
+            return out.head.take().map(|head| (head, false));
         }
         let Some(resource) = out.resources.get(out.next) else {
             queue.pop_front();
@@ -150,11 +151,12 @@ fn take(queue: &mut VecDeque<Outgoing>, most: usize) -> Option<Bytes> {
             Variant::Delta => (resource.delta_len(), Resource::delta_chunk),
             Variant::Sotw => (resource.sotw_len(), Resource::sotw_chunk),
         };
-        if len > most {
+        let secret = resource.is_secret();
+        if len > most || (secret && !secrets) {
             return None;
         }
         out.next += 1;
-        return Some(chunk(resource));
+        return Some((chunk(resource), secret));
     }
 }
 

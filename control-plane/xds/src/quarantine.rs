@@ -1,8 +1,8 @@
 //! Content that clients of some version reject, remembered beyond their streams.
 //!
 //! A client does not retry what it rejected, but asks for it again on its next stream. The memory is per scope, so that
-//! a stolen proxy can keep nothing from others than those of its own group; and it is not for ever, because some
-//! rejections are of the moment (a port in use).
+//! a stolen proxy can keep nothing from others than those of its own group, and of private types nothing from anybody; and
+//! it is not for ever, because some rejections are of the moment (a port in use).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,7 +51,8 @@ impl Quarantine {
         }
     }
 
-    /// Remembers that clients of version `client` reject `resource`; they go on with `last_good`.
+    /// Remembers that clients of version `client` reject `resource`; they go on with `last_good`, unless that is secret: then
+    /// nobody else does.
     pub(crate) fn add(
         &self,
         scope: &Scope,
@@ -66,6 +67,7 @@ impl Quarantine {
             type_url: resource.type_url(),
             name: resource.name().clone(),
         };
+        let last_good = last_good.filter(|good| !good.is_secret());
         let mut entries = self.entries.lock();
         let same = |good: &Arc<Resource>| **good == *resource;
         let entry = match entries.remove(&place) {
@@ -118,6 +120,29 @@ impl Quarantine {
             entry.last_good.clone()
         })
         .flatten()
+    }
+
+    /// Forgets all that is remembered of a scope.
+    pub(crate) fn forget(&self, scope: &Scope) {
+        if self.len() == 0 {
+            return;
+        }
+        let first = Place {
+            scope: scope.clone(),
+            client: "".into(),
+            type_url: TypeUrl::new(""),
+            name: "".into(),
+        };
+        let mut entries = self.entries.lock();
+        let of_scope = entries.range(first..).map(|(place, _)| place);
+        let of_scope: Vec<Place> = of_scope
+            .take_while(|place| place.scope == *scope)
+            .cloned()
+            .collect();
+        for place in of_scope {
+            entries.remove(&place);
+        }
+        self.len.store(entries.len(), Ordering::Release);
     }
 
     /// How many are remembered.

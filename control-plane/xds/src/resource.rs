@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
+use zeroize::Zeroizing;
 
 use crate::type_url::TypeUrl;
 
@@ -22,6 +23,7 @@ pub struct Resource {
     name: Arc<str>,
     version: Arc<str>,
     encoded: Bytes,
+    secret: bool,
     any_at: usize,
     message_at: usize,
     any_end: usize,
@@ -43,12 +45,33 @@ impl Resource {
         version: impl Into<Arc<str>>,
         message: &[u8],
     ) -> Self {
-        let (name, version) = (name.into(), version.into());
+        Self::encode(type_url, name.into(), version.into(), message, false)
+    }
+
+    /// The same for a message that holds a private key. Its bytes are wiped once nobody uses them any more, they are not
+    /// gathered with others on their way out, and they are kept nowhere beyond the stream that they were sent on.
+    pub fn secret(
+        type_url: TypeUrl,
+        name: impl Into<Arc<str>>,
+        version: impl Into<Arc<str>>,
+        message: &[u8],
+    ) -> Self {
+        Self::encode(type_url, name.into(), version.into(), message, true)
+    }
+
+    fn encode(
+        type_url: TypeUrl,
+        name: Arc<str>,
+        version: Arc<str>,
+        message: &[u8],
+        secret: bool,
+    ) -> Self {
         let any_body = string_len(1, type_url.as_str()) + bytes_len(2, message.len());
         let version_len = string_len(1, &version);
         let any_len = bytes_len(RESOURCE_FIELD, any_body);
         let body = version_len + any_len + string_len(3, &name);
-        let mut out = BytesMut::with_capacity(bytes_len(RESOURCE_FIELD, body));
+        // exactly what it takes: growing would leave a copy behind
+        let mut out = Vec::with_capacity(bytes_len(RESOURCE_FIELD, body));
         put_head(RESOURCE_FIELD, body, &mut out);
         put_string(1, &version, &mut out);
         let any_at = out.len();
@@ -63,7 +86,11 @@ impl Resource {
             type_url,
             name,
             version,
-            encoded: out.freeze(),
+            encoded: match secret {
+                true => Bytes::from_owner(Zeroizing::new(out)),
+                false => Bytes::from(out),
+            },
+            secret,
             any_at,
             message_at,
             any_end,
@@ -127,7 +154,12 @@ impl Resource {
         self.settle
     }
 
-    /// The message bytes, as given to [`Resource::new`].
+    /// Whether it was made by [`Resource::secret`].
+    pub fn is_secret(&self) -> bool {
+        self.secret
+    }
+
+    /// The message bytes, as given to [`Resource::new`]; shared, not copied.
     pub fn message(&self) -> Bytes {
         self.encoded.slice(self.message_at..self.any_end)
     }
@@ -189,14 +221,58 @@ fn string_len(field: u32, text: &str) -> usize {
     }
 }
 
-fn put_head(field: u32, len: usize, out: &mut BytesMut) {
+fn put_head(field: u32, len: usize, out: &mut impl BufMut) {
     encode_key(field, WireType::LengthDelimited, out);
     encode_varint(len as u64, out);
 }
 
-fn put_string(field: u32, text: &str, out: &mut BytesMut) {
+fn put_string(field: u32, text: &str, out: &mut impl BufMut) {
     if !text.is_empty() {
         put_head(field, text.len(), out);
         out.put_slice(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn both() -> [Resource; 2] {
+        [
+            Resource::new(TypeUrl::SDS, "default", "1", b"the key"),
+            Resource::secret(TypeUrl::SDS, "default", "1", b"the key"),
+        ]
+    }
+
+    #[test]
+    fn a_secret_is_on_the_wire_what_any_other_is() {
+        let [open, secret] = both();
+        assert!(secret.is_secret() && !open.is_secret());
+        assert_eq!(open.delta_chunk(), secret.delta_chunk());
+        assert_eq!(open.sotw_chunk(), secret.sotw_chunk());
+        assert_eq!(&*secret.message(), b"the key");
+    }
+
+    #[test]
+    fn every_part_of_a_secret_is_a_view_of_the_one_buffer_that_is_wiped() {
+        let [_, secret] = both();
+        let whole = secret.delta_chunk().as_ptr_range();
+        for part in [secret.message(), secret.sotw_chunk(), secret.delta_chunk()] {
+            let part = part.as_ptr_range();
+            assert!(whole.start <= part.start && part.end <= whole.end);
+        }
+        // the encoding fills its buffer to the byte, so that nothing was moved while it was made
+        let message = vec![b'k'; 300];
+        let secret = Resource::secret(TypeUrl::SDS, "default", "1", &message);
+        let [any, end] = [secret.any_at, secret.any_end];
+        assert_eq!(secret.delta_len(), end + string_len(3, "default"));
+        assert_eq!(secret.sotw_len(), end - any);
+    }
+
+    #[test]
+    fn no_bytes_are_printed() {
+        for resource in both() {
+            assert_eq!(format!("{resource:?}"), "Secret/default@1");
+        }
     }
 }

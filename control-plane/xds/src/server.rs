@@ -1,6 +1,5 @@
 //! The transport: TLS 1.3, HTTP/2, gRPC framing, and one session a stream.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -58,7 +57,6 @@ struct Shared {
     counting: Arc<Counting>,
     draining: watch::Sender<Option<Draining>>,
     peers: OnceLock<Arc<dyn PeerCalls>>,
-    peer_streams: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -93,19 +91,20 @@ impl Server {
         certificates: Arc<dyn ResolvesServerCert>,
         settings: ServerSettings,
     ) -> Result<Self, rustls::Error> {
+        let quarantine = Arc::new(Quarantine::new(settings.quarantine_for, MOST_QUARANTINED));
+        store.tell_drops(&quarantine);
         Ok(Self(Arc::new(Shared {
             store,
             authenticator,
             tls: Arc::new(tls::config(certificates)?),
             session_settings: Arc::new(settings.session.clone()),
-            quarantine: Arc::new(Quarantine::new(settings.quarantine_for, MOST_QUARANTINED)),
+            quarantine,
             registry: Arc::default(),
             left_open: Arc::default(),
             limits: Limits::new(settings.max_connections, settings.max_unauthenticated),
             counting: Arc::default(),
             draining: watch::Sender::new(None),
             peers: OnceLock::new(),
-            peer_streams: AtomicU64::new(0),
             settings,
         })))
     }
@@ -168,13 +167,10 @@ impl Server {
         });
     }
 
-    /// Ends all streams of a caller, by its name: its proof no longer holds. How many there were.
+    /// Ends all streams of a caller, by its name, reports included: its proof no longer holds. How many there were. A stream
+    /// that is just beginning is ended by [`Authenticator::still`], which has to know of the same before this is called.
     pub fn disconnect(&self, caller: &str) -> usize {
-        let streams = self.0.registry.streams();
-        let of_caller = streams
-            .iter()
-            .filter(|stream| *stream.caller.name == *caller);
-        of_caller.map(|stream| stream.end.notify_one()).count()
+        self.0.registry.end(caller)
     }
 
     /// Lets a caller see nothing more of these types, on the streams it has and those it will have: it is told that they

@@ -138,6 +138,8 @@ pub(crate) struct Output {
 pub(crate) struct Session {
     variant: Variant,
     scope: Scope,
+    /// The scope of the caller's own resources.
+    own: Option<Scope>,
     table: TypeTable,
     settings: Arc<SessionSettings>,
     quarantine: Arc<Quarantine>,
@@ -177,6 +179,7 @@ impl Session {
         Self {
             variant,
             scope,
+            own: None,
             types: (0..table.len()).map(|_| TypeState::default()).collect(),
             table,
             settings,
@@ -194,6 +197,11 @@ impl Session {
             touched: Vec::new(),
             events: Vec::new(),
         }
+    }
+
+    /// The same for a caller with resources of its own.
+    pub(crate) fn with_own(self, own: Option<Scope>) -> Self {
+        Self { own, ..self }
     }
 
     /// Takes one request. An error ends the stream.
@@ -299,9 +307,17 @@ impl Session {
             || self.is_rejected(of, resource, now)
     }
 
+    /// Whom a rejection of this type concerns: of private types this caller alone, wherever the resource comes from. Or one
+    /// caller could keep its group from following its trust bundle, or be given what another went back to.
+    fn quarantined_in(&self, of: TypeIndex) -> &Scope {
+        let own = self.own.as_ref();
+        own.filter(|_| self.table.is_private(of))
+            .unwrap_or(&self.scope)
+    }
+
     fn is_rejected(&self, of: TypeIndex, resource: &Resource, now: Instant) -> bool {
         self.quarantine.rejects(
-            &self.scope,
+            self.quarantined_in(of),
             self.client(),
             self.table.url(of),
             resource,

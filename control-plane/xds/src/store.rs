@@ -1,8 +1,8 @@
 //! All resources, by scope, and word of their changes to the streams that use them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::contents::{Change, Contents, Dirty, View};
 use crate::feed::{Event, Feed, FeedSender, feed};
+use crate::quarantine::Quarantine;
 use crate::resource::Resource;
 use crate::scope::Scope;
 use crate::type_url::{TypeTable, TypeUrl};
@@ -24,6 +25,8 @@ pub struct Store {
     batch: AtomicU64,
     scopes: RwLock<HashMap<Scope, Arc<Slot>>>,
     feed: FeedSender,
+    /// Of the servers of this store.
+    quarantines: Mutex<Vec<Weak<Quarantine>>>,
 }
 
 /// One scope. Locks are taken in this order: `Store::scopes`, `contents`, `streams`, `Inbox::dirty`.
@@ -32,6 +35,8 @@ pub(crate) struct Slot {
     scope: Scope,
     contents: RwLock<Contents>,
     streams: Mutex<Streams>,
+    /// It is, or was, the scope of a caller's own resources.
+    own: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +74,7 @@ impl Store {
             batch: AtomicU64::new(0),
             scopes: RwLock::default(),
             feed: sender,
+            quarantines: Mutex::default(),
         };
         (Arc::new(store), feed)
     }
@@ -104,10 +110,25 @@ impl Store {
         let used = scopes
             .get(scope)
             .is_some_and(|slot| !slot.streams.lock().inboxes.is_empty());
-        if !used {
-            scopes.remove(scope);
+        if used {
+            return false;
         }
-        !used
+        let dropped = scopes.remove(scope);
+        if dropped.is_some_and(|slot| slot.own.load(Ordering::Acquire)) {
+            // what a group rejects is remembered for its next proxy; a caller that is gone has none
+            let quarantines = self.quarantines.lock();
+            for quarantine in quarantines.iter().filter_map(Weak::upgrade) {
+                quarantine.forget(scope);
+            }
+        }
+        true
+    }
+
+    /// From now on a quarantine forgets a caller's own scope when that is dropped.
+    pub(crate) fn tell_drops(&self, quarantine: &Arc<Quarantine>) {
+        let mut quarantines = self.quarantines.lock();
+        quarantines.retain(|quarantine| quarantine.strong_count() > 0);
+        quarantines.push(Arc::downgrade(quarantine));
     }
 
     /// The resource of that name, as streams of the scope are served it.
@@ -157,6 +178,9 @@ impl Store {
         let inbox = Arc::new(Inbox::default());
         let slot = self.join(scope, &inbox);
         let own = own.map(|own| self.join(own, &inbox));
+        if let Some(own) = &own {
+            own.own.store(true, Ordering::Release);
+        }
         if !slot.contents.read().filled() {
             self.feed.push(Event::Interest {
                 scope: scope.clone(),
@@ -210,6 +234,7 @@ impl Store {
                     inboxes: Vec::new(),
                     empty_since,
                 }),
+                own: AtomicBool::new(false),
             })
         });
         slot.clone()

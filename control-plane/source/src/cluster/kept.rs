@@ -84,7 +84,11 @@ impl Kept {
         let told = before.and_then(|held| held.observed);
         let (observed, problems) = match observed {
             Ok(observed) => match &told {
-                Some(told) if told.says_the_same(&observed) => (Some(Arc::clone(told)), Vec::new()),
+                Some(told)
+                    if told.says_the_same(&observed) && told.generation == observed.generation =>
+                {
+                    (Some(Arc::clone(told)), Vec::new())
+                }
                 _ => (Some(Arc::new(observed)), Vec::new()),
             },
             Err(problems) => (known, problems),

@@ -99,6 +99,7 @@ fn observe(
             object: decoded.object,
             unknown_fields: decoded.unknown_fields,
             place: None,
+            generation: record.as_ref().and_then(|record| record.generation),
         }),
         Ok(None) => {
             let message = format!("{kind} is no kind that Tulle reads");

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use serde_json::Value;
 use tokio::sync::watch;
 use tulle_crds::{Kind, ObjectKey};
+use tulle_runtime::mailbox::{Receiver, Sender, mailbox};
 
 /// What is known of one object beside what it declares.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +16,9 @@ pub struct Record {
     pub uid: String,
     /// How often its spec has changed.
     pub generation: Option<i64>,
+    /// The generation whose content the last batch left in force: an earlier one than `generation` while that cannot be read or
+    /// was not given out yet, none where nothing was ever given out.
+    pub in_force: Option<i64>,
     /// The version to name when writing on condition that nobody else has written.
     pub resource_version: String,
     /// Who wants to be asked before it goes.
@@ -46,6 +50,7 @@ impl Record {
             generation: metadata
                 .and_then(|metadata| metadata.get("generation"))
                 .and_then(Value::as_i64),
+            in_force: None,
             resource_version: text("resourceVersion").unwrap_or_default(),
             finalizers: finalizers
                 .and_then(Value::as_array)
@@ -62,6 +67,7 @@ impl Record {
     fn says_the_same(&self, other: &Self) -> bool {
         self.uid == other.uid
             && self.generation == other.generation
+            && self.in_force == other.in_force
             && self.finalizers == other.finalizers
             && self.status == other.status
             && self.deletion_timestamp == other.deletion_timestamp
@@ -80,6 +86,8 @@ fn is_kept(kind: Kind) -> bool {
 pub struct Records {
     records: RwLock<BTreeMap<ObjectKey, Arc<Record>>>,
     changes: watch::Sender<u64>,
+    /// Those who want to know what changes.
+    subscribers: Mutex<Vec<Sender<ObjectKey, ()>>>,
 }
 
 impl Default for Records {
@@ -87,6 +95,7 @@ impl Default for Records {
         Self {
             records: RwLock::default(),
             changes: watch::Sender::new(0),
+            subscribers: Mutex::default(),
         }
     }
 }
@@ -112,27 +121,64 @@ impl Records {
         self.changes.subscribe()
     }
 
-    pub(super) fn put(&self, key: &ObjectKey, record: Record) {
-        let record = Arc::new(record);
-        let before = {
+    /// The keys of records that come, go or say something else, from now on, for one who looks at nothing but those; those of
+    /// all that are there come first. Each subscriber has its own; what it does not take melts together.
+    pub fn subscribe(&self) -> Receiver<ObjectKey, ()> {
+        let (sender, receiver) = mailbox();
+        // While none is written, so that nothing is missed.
+        let records = self.records.read();
+        for key in records.keys() {
+            let _ = sender.send(key.clone(), ());
+        }
+        self.subscribers.lock().push(sender);
+        receiver
+    }
+
+    pub(super) fn put(&self, key: &ObjectKey, mut record: Record) {
+        let news = {
             let mut records = self.records.write();
-            match records.get_mut(key) {
-                Some(held) => Some(std::mem::replace(held, Arc::clone(&record))),
-                None => {
-                    records.insert(key.clone(), Arc::clone(&record));
-                    None
-                }
-            }
+            let before = records.get(key);
+            record.in_force = before
+                .filter(|before| before.uid == record.uid)
+                .and_then(|before| before.in_force);
+            let news = before.is_none_or(|before| !before.says_the_same(&record));
+            records.insert(key.clone(), Arc::new(record));
+            news
         };
-        if before.is_none_or(|before| !before.says_the_same(&record)) {
-            self.changes.send_modify(|count| *count += 1);
+        if news {
+            self.tell(key);
+        }
+    }
+
+    /// The object is in force as it was read in this generation.
+    pub(super) fn given_out(&self, key: &ObjectKey, generation: Option<i64>) {
+        let news = {
+            let mut records = self.records.write();
+            let record = records.get_mut(key);
+            record.is_some_and(|record| {
+                let news = record.in_force != generation;
+                if news {
+                    Arc::make_mut(record).in_force = generation;
+                }
+                news
+            })
+        };
+        if news {
+            self.tell(key);
         }
     }
 
     pub(super) fn remove(&self, key: &ObjectKey) {
         let before = self.records.write().remove(key);
         if before.is_some() {
-            self.changes.send_modify(|count| *count += 1);
+            self.tell(key);
         }
+    }
+
+    fn tell(&self, key: &ObjectKey) {
+        self.subscribers
+            .lock()
+            .retain(|subscriber| subscriber.send(key.clone(), ()).is_ok());
+        self.changes.send_modify(|count| *count += 1);
     }
 }

@@ -117,6 +117,7 @@ impl Reader<'_> {
                     object: decoded.object,
                     unknown_fields: decoded.unknown_fields,
                     place: self.place(at),
+                    generation: None,
                 };
                 self.found.objects.push(Declared {
                     key: key.clone(),

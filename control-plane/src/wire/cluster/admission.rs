@@ -104,7 +104,9 @@ impl Webhooks {
             object: &request.object,
             old_object: &request.old_object,
         };
-        let verdict = self.directory.listing(|listing| admit::admit(&asked, listing));
+        let verdict = self
+            .directory
+            .listing(|listing| admit::admit(&asked, listing));
         let mut response = match &verdict.denied {
             Some(denial) => AdmissionResponse::denied(denial.to_string()),
             None => AdmissionResponse::patched(verdict.patch),

@@ -66,4 +66,3 @@ pub(super) async fn owner(client: &Client, name: &str) -> Option<OwnerReference>
         tokio::time::sleep(PATIENCE).await;
     }
 }
-

@@ -96,6 +96,10 @@ impl Authenticator for PodTokens {
     ) -> BoxFuture<'a, Result<Caller, Denied>> {
         self.prove(bearer, peer).boxed()
     }
+
+    fn still(&self, caller: &Caller) -> bool {
+        self.pods.is_known(&caller.name)
+    }
 }
 
 #[cfg(test)]
@@ -107,7 +111,12 @@ mod tests {
 
     use super::*;
 
-    fn pod(name: &str, account: &str, proxy: Option<&str>, ip: &str) -> (ObjectId, Option<Arc<Translated>>) {
+    fn pod(
+        name: &str,
+        account: &str,
+        proxy: Option<&str>,
+        ip: &str,
+    ) -> (ObjectId, Option<Arc<Translated>>) {
         let object = ObjectId::new("", "Pod", "shop", name);
         let pod = Pod {
             namespace: "shop".into(),
@@ -150,12 +159,22 @@ mod tests {
     fn ask(proof: &Verified, from: &str) -> Result<Caller, Denied> {
         let pods = Pods::default();
         pods.apply(&[
-            pod("front", "default", Some("virtualnode/shop/front"), "10.0.0.1"),
+            pod(
+                "front",
+                "default",
+                Some("virtualnode/shop/front"),
+                "10.0.0.1",
+            ),
             pod("plain", "default", None, "10.0.0.2"),
             pod("tulle", "tulle", None, "10.0.0.3"),
         ]);
         let own: (Str, Str) = ("shop".into(), "tulle".into());
-        admit(proof, SocketAddr::new(from.parse().unwrap(), 1), &pods, &own)
+        admit(
+            proof,
+            SocketAddr::new(from.parse().unwrap(), 1),
+            &pods,
+            &own,
+        )
     }
 
     #[test]
@@ -178,7 +197,11 @@ mod tests {
         };
         refused(&proof("gone", "default"), "10.0.0.9", "not known");
         refused(&proof("front", "other"), "10.0.0.1", "runs as");
-        refused(&proof("front", "default"), "10.0.0.2", "another pod's address");
+        refused(
+            &proof("front", "default"),
+            "10.0.0.2",
+            "another pod's address",
+        );
         refused(&proof("plain", "default"), "10.0.0.2", "no proxy");
         // the account of the control plane alone makes no peer of another's pod
         refused(&proof("plain", "tulle"), "10.0.0.2", "runs as");

@@ -80,15 +80,15 @@ impl Directory {
         }
     }
 
-    /// Looks again at what is no part of a declaration, such as that a mesh is being deleted.
-    pub(in crate::wire) fn refresh(&self) {
-        let mut listed = self.listed.write();
-        let Listed { listing, objects } = &mut *listed;
-        for (key, object) in objects.iter_mut() {
-            let now = self.with_record(key, object.clone());
-            if now.metadata() != object.metadata() {
-                listing.put(&now);
-                *object = now;
+    /// Looks again at what is no part of these objects' declarations, such as that a mesh is being deleted.
+    pub(in crate::wire) fn refresh<'a>(&self, keys: impl IntoIterator<Item = &'a ObjectKey>) {
+        for key in keys {
+            // Released between two, so that admission need not wait for a thousand.
+            let mut listed = self.listed.write();
+            let Listed { listing, objects } = &mut *listed;
+            if let Some(object) = objects.get_mut(key) {
+                *object = self.with_record(key, object.clone());
+                listing.put(object);
             }
         }
     }

@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tulle_identity::{AuthoritySource, ClusterAuthority};
 use tulle_injector::bootstrap::{SharedSpec, shared};
 use tulle_runtime::lease::{Leadership, Lease, LeaseOptions};
-use tulle_source::KubeHealth;
+use tulle_runtime::mailbox::Receiver;
+use tulle_source::{KubeHealth, ObjectKey};
 
 use super::Control;
 use super::directory::Directory;
@@ -67,10 +68,7 @@ pub(super) async fn contend(
 }
 
 /// Whether this replica leads, for who knows no lease.
-pub(super) async fn leads(
-    mut leadership: watch::Receiver<Leadership>,
-    leads: watch::Sender<bool>,
-) {
+pub(super) async fn leads(mut leadership: watch::Receiver<Leadership>, leads: watch::Sender<bool>) {
     loop {
         let now = leadership.borrow_and_update().is_leader();
         leads.send_if_modified(|held| std::mem::replace(held, now) != now);
@@ -93,13 +91,12 @@ pub(super) async fn authority(authority: Arc<ClusterAuthority>, control: mpsc::S
 
 /// Word of other records.
 pub(super) async fn records(
-    mut changes: watch::Receiver<u64>,
+    mut changed: Receiver<ObjectKey, ()>,
     directory: Arc<Directory>,
     control: mpsc::Sender<Control>,
 ) {
-    while changes.changed().await.is_ok() {
-        changes.borrow_and_update();
-        directory.refresh();
+    while let Some(keys) = changed.recv().await {
+        directory.refresh(keys.keys());
         if control.send(Control::Status).await.is_err() {
             return;
         }

@@ -6,11 +6,12 @@ mod reports;
 use std::sync::Arc;
 
 use kube::Client;
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tulle_crds::{Kind, ObjectKey};
 use tulle_identity::{ClusterAuthority, Evidence};
-use tulle_model::ObjectId;
+use tulle_model::{ObjectId, Str};
 use tulle_runtime::drain::DrainSignal;
 use tulle_runtime::lease::Leadership;
 use tulle_runtime::mailbox::mailbox;
@@ -23,6 +24,7 @@ use super::pods::Pods;
 use crate::wire::late::Late;
 
 pub(in crate::wire) use board::BoardKeeper;
+use board::PodUids;
 pub(super) use reports::Reports;
 
 /// What this part of the control plane works with.
@@ -45,10 +47,14 @@ pub(super) struct Inputs {
 }
 
 /// Starts the writers, and gives the part that the mesh's task keeps, and that which hears other replicas.
-pub(super) fn start(inputs: Inputs, tasks: &mut JoinSet<&'static str>) -> (BoardKeeper, Arc<Reports>) {
+pub(super) fn start(
+    inputs: Inputs,
+    tasks: &mut JoinSet<&'static str>,
+) -> (BoardKeeper, Arc<Reports>) {
+    let pod_uids = PodUids::default();
     let records: Arc<dyn tulle_status::Records> = Arc::new({
-        let records = inputs.records.clone();
-        move |object: &ObjectId| record(&records, object)
+        let (records, pods) = (inputs.records.clone(), pod_uids.clone());
+        move |object: &ObjectId| record(&records, object).or_else(|| pod(&pods, object))
     });
     let counters = Arc::new(Counters::default());
     inputs.late.set_writers(counters.clone());
@@ -65,22 +71,39 @@ pub(super) fn start(inputs: Inputs, tasks: &mut JoinSet<&'static str>) -> (Board
     let announcer = Announcer::new(inputs.client.clone(), &*inputs.replica, counters.clone());
     let finalizers = Finalizers::new(inputs.client, records, counters);
     let (leadership, drain) = (&inputs.leadership, &inputs.drain);
-    tasks.spawn(named("statuses", writer.run(status_inbox, leadership.clone(), drain.clone())));
-    tasks.spawn(named("events", announcer.run(event_inbox, leadership.clone(), drain.clone())));
-    tasks.spawn(named("finalizers", finalizers.run(deleting_inbox, leadership.clone(), drain.clone())));
+    tasks.spawn(named(
+        "statuses",
+        writer.run(status_inbox, leadership.clone(), drain.clone()),
+    ));
+    tasks.spawn(named(
+        "events",
+        announcer.run(event_inbox, leadership.clone(), drain.clone()),
+    ));
+    tasks.spawn(named(
+        "finalizers",
+        finalizers.run(deleting_inbox, leadership.clone(), drain.clone()),
+    ));
     let reports = Reports::new(inputs.replica, inputs.control, inputs.authority);
-    tasks.spawn(named("evidence", reports::evidence(
-        reports.clone(),
-        inputs.pods,
-        inputs.own,
-        inputs.evidence,
-        inputs.leadership.clone(),
-    )));
+    tasks.spawn(named(
+        "evidence",
+        reports::evidence(
+            reports.clone(),
+            inputs.pods,
+            inputs.own,
+            inputs.evidence,
+            inputs.leadership.clone(),
+        ),
+    ));
+    tasks.spawn(named(
+        "reports",
+        reports::encode(reports.clone(), inputs.leadership.clone()),
+    ));
     let board = BoardKeeper::new(
         inputs.space,
         inputs.records,
         statuses,
         deleting,
+        pod_uids,
         reports.clone(),
         inputs.server,
     );
@@ -106,6 +129,17 @@ fn record(records: &Records, object: &ObjectId) -> Option<Record> {
             .collect(),
         deleting: record.deletion_timestamp.is_some(),
         status: record.status.clone().unwrap_or_default(),
+    })
+}
+
+/// A pod of which the source keeps no record.
+fn pod(pods: &PodUids, object: &ObjectId) -> Option<Record> {
+    Some(Record {
+        uid: pods.lock().get(object)?.clone(),
+        resource_version: Str::default(),
+        finalizers: Vec::new(),
+        deleting: false,
+        status: Value::Null,
     })
 }
 

@@ -129,7 +129,9 @@ impl Pods {
             if let Some(now) = now
                 && now.terminating
                 && now.is_gateway()
-                && !before.as_ref().is_some_and(|before| before.terminating && before.uid == now.uid)
+                && !before
+                    .as_ref()
+                    .is_some_and(|before| before.terminating && before.uid == now.uid)
             {
                 fates.push(Fate::GatewayEnds {
                     pod: now,
@@ -148,6 +150,17 @@ impl Pods {
             .filter(|entry| *entry.uid == *uid)
     }
 
+    /// Whether the pod behind a caller's name is there still.
+    pub(in crate::wire) fn is_known(&self, caller: &str) -> bool {
+        self.of_caller(caller).is_some()
+    }
+
+    fn of_caller(&self, caller: &str) -> Option<Entry> {
+        let (name, uid) = caller.split_once('@')?;
+        let (namespace, name) = name.split_once('/')?;
+        self.get(namespace, name, uid)
+    }
+
     /// The address of the pod that has this name now.
     pub(in crate::wire) fn address(&self, namespace: &str, name: &str) -> Option<IpAddr> {
         let entry = self.by_name.get(&(namespace.into(), name.into()))?;
@@ -156,9 +169,7 @@ impl Pods {
 
     /// The pod whose own resources a scope holds.
     pub(in crate::wire) fn of_scope(&self, scope: &Scope) -> Option<Entry> {
-        let (name, uid) = scope.as_str().strip_prefix(OWN)?.split_once('@')?;
-        let (namespace, name) = name.split_once('/')?;
-        self.get(namespace, name, uid)
+        self.of_caller(scope.as_str().strip_prefix(OWN)?)
     }
 
     /// Whether a scope holds a pod's own resources.
@@ -291,7 +302,10 @@ mod tests {
         let ending = pod("1", "virtualgateway/shop/edge", true);
         assert!(matches!(
             &*pods.apply(std::slice::from_ref(&ending)),
-            [Fate::GatewayEnds { long_ago: false, .. }]
+            [Fate::GatewayEnds {
+                long_ago: false,
+                ..
+            }]
         ));
         assert!(pods.apply(&[ending]).is_empty());
         let other = Pods::default();
@@ -326,7 +340,10 @@ mod tests {
         let two = pods.get("shop", "two", "2").unwrap();
         assert!(!pods.is_of_another("10.0.0.1".parse().unwrap(), &two));
         pods.apply(&[(ObjectId::new("", "Pod", "shop", "one"), None)]);
-        let one = Entry { ips: Vec::new(), ..one };
+        let one = Entry {
+            ips: Vec::new(),
+            ..one
+        };
         assert!(pods.is_of_another("10.0.0.1".parse().unwrap(), &one));
         assert_eq!(pods.meshed_namespaces().len(), 1);
         pods.apply(&[(ObjectId::new("", "Pod", "shop", "two"), None)]);

@@ -136,9 +136,7 @@ async fn settle(
     }
     let unwanted: Vec<(String, Option<String>)> = actual
         .iter()
-        .filter(|(namespace, map)| {
-            !desired.namespaces.contains(namespace.as_str()) && is_ours(map)
-        })
+        .filter(|(namespace, map)| !desired.namespaces.contains(namespace.as_str()) && is_ours(map))
         .map(|(namespace, map)| (namespace.clone(), map.metadata.uid.clone()))
         .collect();
     for (namespace, uid) in unwanted {

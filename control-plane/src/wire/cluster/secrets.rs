@@ -83,7 +83,9 @@ impl Secrets {
                     .apply(scope, vec![Change::Put(resource.clone())])
                     .is_none()
                 {
-                    self.store.replace(scope, vec![resource]);
+                    // The roots too: where nobody declares the group any more, this is all that the proxy is served.
+                    let own = self.roots().into_iter().chain([resource]);
+                    self.store.replace(scope, own.collect());
                 }
                 rotate_at
             }
@@ -152,7 +154,7 @@ impl Secrets {
             svid.key_pem.expose().as_bytes(),
         ));
         let version = svid.version.to_string();
-        let resource = Resource::new(TypeUrl::SDS, CERTIFICATE, version, &bytes);
+        let resource = Resource::secret(TypeUrl::SDS, CERTIFICATE, version, &bytes);
         Ok((Arc::new(resource), rotate_at))
     }
 
@@ -195,6 +197,11 @@ impl Secrets {
 
     /// The authority is different.
     pub(super) fn reissue_now(&mut self) {
+        if let Some(roots) = self.roots() {
+            for scope in self.due.keys() {
+                self.store.apply(scope, vec![Change::Put(roots.clone())]);
+            }
+        }
         self.reissue(self.policy);
     }
 

@@ -133,7 +133,9 @@ fn read(
     let mut newer = MeshConfig::parse(text)?;
     let fields = started_with.needs_restart(&newer);
     newer.trust_domain.clone_from(&started_with.trust_domain);
-    newer.cluster_domain.clone_from(&started_with.cluster_domain);
+    newer
+        .cluster_domain
+        .clone_from(&started_with.cluster_domain);
     newer.listen.clone_from(&started_with.listen);
     newer.injection.ipv6 = started_with.injection.ipv6;
     let parts = Parts::of(&newer).map_err(|error| format!("{error:#}"))?;
@@ -151,7 +153,8 @@ mod tests {
     #[test]
     fn what_needs_a_restart_stays_as_it_was_and_the_rest_is_taken() {
         let started = MeshConfig::default();
-        let text = document("{trustDomain: other.org, clusterDomain: other.local, implicitRetry: false}");
+        let text =
+            document("{trustDomain: other.org, clusterDomain: other.local, implicitRetry: false}");
         let (taken, _, fields) = read(&started, &text).unwrap();
         assert_eq!(fields, ["spec.trustDomain", "spec.clusterDomain"]);
         assert_eq!(taken.trust_domain, started.trust_domain);

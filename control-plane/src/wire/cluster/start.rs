@@ -171,7 +171,9 @@ impl Tasks {
             match self.others.join_next().await {
                 Some(Ok(_)) if asked() => {}
                 Some(Ok(name)) => return anyhow::anyhow!("the task of {name} has ended"),
-                Some(Err(error)) => return anyhow::anyhow!("a task has ended by a defect: {error}"),
+                Some(Err(error)) => {
+                    return anyhow::anyhow!("a task has ended by a defect: {error}");
+                }
                 None => std::future::pending().await,
             }
         }
@@ -238,7 +240,13 @@ async fn bring_up(
         policy: rotation_now,
     };
     let namespace = &*options.namespace;
-    let keeper = Keeper::new(client.clone(), namespace, trust_domain, owner.clone(), keeper);
+    let keeper = Keeper::new(
+        client.clone(),
+        namespace,
+        trust_domain,
+        owner.clone(),
+        keeper,
+    );
     tasks.spawn("the certificate authority", keeper.run());
     tasks.spawn("leadership", follow::leads(leadership.clone(), leads));
     let snapshot = authority.ready().await;
@@ -361,10 +369,22 @@ async fn bring_up(
         facts,
     };
     let documents = watch_one::<ConfigMap>(watching, &options.namespace, &options.service);
-    tasks.spawn("settings", settings::follow(config.clone(), documents, takers));
-    tasks.spawn("the authority's news", follow::authority(authority.clone(), control.clone()));
-    tasks.spawn("records", follow::records(records.changes(), directory, control));
-    tasks.spawn("the bundle", follow::bundle(authority, spec, meshed_now, roots, desired));
+    tasks.spawn(
+        "settings",
+        settings::follow(config.clone(), documents, takers),
+    );
+    tasks.spawn(
+        "the authority's news",
+        follow::authority(authority.clone(), control.clone()),
+    );
+    tasks.spawn(
+        "records",
+        follow::records(records.subscribe(), directory, control),
+    );
+    tasks.spawn(
+        "the bundle",
+        follow::bundle(authority, spec, meshed_now, roots, desired),
+    );
     let files = proxy_config::keep(client.clone(), owner, desired_now, leadership.clone());
     tasks.spawn("the proxies' files", files);
     let names = ca_bundle::Names {
@@ -386,7 +406,10 @@ async fn bring_up(
         token: options.token,
         pods,
     };
-    tasks.spawn("reports", peers::report(dial, reports.encoded(), leadership));
+    tasks.spawn(
+        "reports",
+        peers::report(dial, reports.encoded(), leadership),
+    );
 
     // Nobody is served before everything is known.
     let mut is_linked = is_linked;

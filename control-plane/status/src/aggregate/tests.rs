@@ -47,5 +47,46 @@ fn a_refusal_is_told_once_with_its_earliest_time() {
     assert_eq!(refused[&object("VirtualNode", "front")].len(), 1);
     all.end("tulle-a", 1);
     all.end("tulle-b", 1);
-    assert!(all.refused().is_empty());
+    assert_eq!(all.replicas().count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_outlive_their_stream_for_a_while() {
+    let mut all = Aggregate::default();
+    let refusing = || {
+        let mut report = report("tulle-a", vec![]);
+        report
+            .refusals
+            .extend([refusal("virtualnode/shop/front", "n", "no", 5)]);
+        report
+    };
+    all.merge(Arc::new(refusing()));
+    assert!(all.end("tulle-a", 1));
+    assert_eq!((all.replicas().count(), all.refused().len()), (0, 1));
+    let until = all.expiry().unwrap();
+
+    // dialled again, with nothing refused any more
+    let mended = ReplicaReport {
+        generation: 2,
+        ..report("tulle-a", vec![])
+    };
+    assert!(all.merge(Arc::new(mended)));
+    assert_eq!((all.refused().len(), all.expiry()), (0, None));
+
+    // started anew: its proxies have yet to say it again
+    let again = ReplicaReport {
+        generation: 3,
+        ..refusing()
+    };
+    all.merge(Arc::new(again));
+    let restarted = ReplicaReport {
+        epoch: 2,
+        ..report("tulle-a", vec![])
+    };
+    assert!(all.merge(Arc::new(restarted)));
+    assert_eq!(all.refused().len(), 1);
+    assert!(!all.expire());
+    tokio::time::sleep_until(until + KEPT).await;
+    assert!(all.expire() && !all.expire());
+    assert_eq!((all.replicas().count(), all.refused().len()), (1, 0));
 }

@@ -51,7 +51,7 @@ fn only_what_changes_is_given_out() {
 
     let refused = Refused {
         key: RefusalKey {
-            scope: "s".into(),
+            scope: "virtualnode/shop/b transparent".into(),
             type_url: "t".into(),
             name: "n".into(),
         },
@@ -66,6 +66,39 @@ fn only_what_changes_is_given_out() {
     board.forget(&b);
     board.set_refused(BTreeMap::new());
     assert!(board.changes().is_empty());
+}
+
+#[test]
+fn what_is_wrong_as_it_is_written_is_said_of_the_generation_in_force() {
+    let node = object("VirtualNode", "a");
+    let mut board = Board::default();
+    board.observe(&node, Some(1), facts("a"));
+    board.set_findings([finding(Severity::Warning, &node, "no-effect")]);
+    board.changes();
+    board.set_problems([finding(Severity::Error, &node, "invalid-object")]);
+    let changes = board.changes();
+    let status = changes[0].1.as_ref().unwrap();
+    let condition = status.condition.as_ref().unwrap();
+    assert_eq!((status.generation, condition.active), (Some(1), false));
+    assert_eq!(condition.reason, "InvalidObject");
+    assert_eq!(condition.message.lines().count(), 2);
+    assert!(status.arn.is_some());
+    board.set_problems([]);
+    let changes = board.changes();
+    let status = changes[0].1.as_ref().unwrap();
+    assert!(status.condition.as_ref().unwrap().active);
+}
+
+#[test]
+fn objects_of_kubernetes_itself_are_told_of_while_there_is_an_error() {
+    let service = ObjectId::new("", "Service", "shop", "front");
+    let mut board = Board::default();
+    board.set_findings([finding(Severity::Error, &service, "invalid-value")]);
+    let changes = board.changes();
+    let status = changes[0].1.as_ref().unwrap();
+    assert_eq!((&status.condition, status.notices.len()), (&None, 1));
+    board.set_findings([finding(Severity::Warning, &service, "invalid-value")]);
+    assert_eq!(board.changes(), [(service, None)]);
 }
 
 #[test]

@@ -150,6 +150,39 @@ fn refusals_come_first_with_envoys_words_and_whose_they_are() {
 }
 
 #[test]
+fn what_another_namespaces_proxy_refuses_is_a_warning_in_words_of_ours() {
+    let router = object("VirtualRouter", "prices");
+    let foreign = [refused(
+        "virtualnode/evil/pod transparent",
+        "click here: evil",
+    )];
+    let findings = [
+        finding(Severity::Error, &router, "dangling-reference"),
+        finding(Severity::Warning, &router, "not-honoured-yet"),
+    ];
+    let status = say(&router, None, &findings[1..], &foreign);
+    assert!(status.notices.is_empty());
+    let condition = status.condition.unwrap();
+    assert!(condition.active);
+    assert_eq!(condition.reason, REJECTED_ELSEWHERE);
+    assert!(!condition.message.contains("evil"), "{}", condition.message);
+    let lines: Vec<&str> = condition.message.lines().collect();
+    assert!(lines[0].starts_with("warning: a proxy of another namespace does not accept"));
+    assert_eq!(lines.len(), 2);
+
+    let condition = say(&router, None, &findings, &foreign).condition.unwrap();
+    assert_eq!(
+        (condition.active, &*condition.reason),
+        (false, "DanglingReference")
+    );
+    assert!(condition.message.starts_with("error: ") && !condition.message.contains("evil"));
+    let mesh = say(&object("Mesh", "m"), None, &[], &foreign)
+        .condition
+        .unwrap();
+    assert!(mesh.active && mesh.message.starts_with("warning: a proxy does not accept"));
+}
+
+#[test]
 fn any_amount_is_bounded() {
     let node = object("VirtualNode", "front");
     let many: Vec<Finding> = (0..1000)

@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use serde_json::json;
 use tokio::time::sleep;
 use tulle_model::Severity;
 use tulle_runtime::drain::{DrainTrigger, drain};
@@ -320,6 +321,52 @@ async fn many_objects_are_written_at_a_bounded_rate_bad_news_first() {
     );
     sleep(Duration::from_secs(45)).await;
     assert_eq!(replica.counters.now().statuses, 1000);
+    quiet(&server).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_leader_believes_a_refusal_on_record_until_it_would_have_heard_of_it() {
+    let server = ApiServer::default();
+    let (same, newer) = (
+        object("VirtualNode", "same"),
+        object("VirtualNode", "newer"),
+    );
+    for node in [&same, &newer] {
+        server.edit(node, |value| {
+            value["status"] = json!({ "observedGeneration": 1, "conditions": [{
+                "type": "VirtualNodeActive", "status": "False", "reason": "RejectedByEnvoy",
+            }] });
+        });
+    }
+    let mut replica = Replica::on(&server, false);
+    replica.observe(&same, 1);
+    replica.observe(&newer, 2);
+    replica.send();
+    sleep(Duration::from_secs(60)).await;
+    lead(&replica.leads, true);
+    sleep(Duration::from_secs(14)).await;
+    assert_eq!(condition(&server, &same).0, "False");
+    assert_eq!(condition(&server, &newer).0, "True");
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(condition(&server, &same).0, "True");
+    quiet(&server).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_on_a_service_is_an_event_and_nothing_is_written_on_it() {
+    let server = ApiServer::default();
+    let service = ObjectId::new("", "Service", "shop", "front");
+    server.create(&service);
+    let mut replica = Replica::on(&server, true);
+    replica.find(&[finding(Severity::Error, &service, "invalid-value")]);
+    eventually("told", || server.events().len() == 1).await;
+    let event = server.events().remove(0);
+    assert_eq!(event["regarding"]["kind"], "Service");
+    assert_eq!(
+        event["regarding"]["uid"],
+        server.get(&service)["metadata"]["uid"]
+    );
+    assert_eq!(server.status(&service), Value::Null);
     quiet(&server).await;
 }
 

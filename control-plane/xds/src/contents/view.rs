@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Contents;
 use crate::resource::Resource;
-use crate::type_url::TypeIndex;
+use crate::type_url::{Collection, TypeIndex};
 
 /// The contents of a stream's scopes at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -24,17 +24,25 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether anybody has said what the group holds. Until then nothing may be concluded from absence.
-    pub(crate) fn filled(&self) -> bool {
-        self.group.filled()
+    /// Whether anything of any type may be sent.
+    pub(crate) fn is_any_ready(&self) -> bool {
+        self.group.filled() || self.own.is_some_and(Contents::filled)
     }
 
-    /// The same for one type: of private types the caller's own are a part.
+    /// Whether resources of this type may be sent. A caller's own do not wait for its group's, which may never come; but
+    /// where a type is subscribed to as a whole, a part of it must not be taken for the whole.
     pub(crate) fn is_ready(&self, of: TypeIndex) -> bool {
-        self.filled()
-            && self
-                .own
-                .is_none_or(|own| own.filled() || !self.is_private(of))
+        match self.own_of(of) {
+            Some(own) if self.group.table.collection(of) == Collection::Named => own.filled(),
+            Some(own) => own.filled() && self.group.filled(),
+            None => self.group.filled(),
+        }
+    }
+
+    /// Whether all that there is of this type is known. Until then nothing may be concluded from absence.
+    pub(crate) fn is_whole(&self, of: TypeIndex) -> bool {
+        self.is_withdrawn(of)
+            || (self.group.filled() && self.own_of(of).is_none_or(Contents::filled))
     }
 
     /// Whether the caller may have resources of this type that are nobody else's.
@@ -49,7 +57,7 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn get(&self, of: TypeIndex, name: &str) -> Option<&'a Arc<Resource>> {
-        if self.withdrawn & (1 << of.slot()) != 0 {
+        if self.is_withdrawn(of) {
             return None;
         }
         self.own_of(of)
@@ -59,7 +67,7 @@ impl<'a> View<'a> {
 
     pub(crate) fn all(&self, of: TypeIndex) -> impl Iterator<Item = &'a Arc<Resource>> + use<'a> {
         let own = self.own_of(of);
-        let seen = self.withdrawn & (1 << of.slot()) == 0;
+        let seen = !self.is_withdrawn(of);
         let group = self.group.all(of);
         let group =
             group.filter(move |theirs| own.is_none_or(|own| own.get(of, theirs.name()).is_none()));
@@ -81,6 +89,10 @@ impl<'a> View<'a> {
     pub(crate) fn intern(&self, of: TypeIndex, name: &str) -> Arc<str> {
         self.get(of, name)
             .map_or_else(|| Arc::from(name), |resource| resource.name().clone())
+    }
+
+    fn is_withdrawn(&self, of: TypeIndex) -> bool {
+        self.withdrawn & (1 << of.slot()) != 0
     }
 
     fn own_of(&self, of: TypeIndex) -> Option<&'a Contents> {

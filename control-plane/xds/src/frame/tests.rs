@@ -178,3 +178,17 @@ fn what_cannot_be_read_is_refused_by_its_prefix() {
     assert_eq!(deframer.next(), Ok(None));
     assert_eq!(deframer.end(), Err(FrameError::Cut));
 }
+
+#[test]
+fn secrets_are_never_copied() {
+    let secret = Arc::new(Resource::secret(TypeUrl::SDS, "key", "1", b"the key"));
+    for variant in [Variant::Delta, Variant::Sotw] {
+        let resources = vec![resource("a", 10), secret.clone(), resource("b", 10)];
+        let outbox = Outbox::default();
+        outbox.push(&response(variant, resources), "");
+        let pieces: Vec<Bytes> = std::iter::from_fn(|| outbox.next()).collect();
+        assert_eq!(pieces.len(), 3);
+        let whole = secret.delta_chunk().as_ptr_range();
+        assert!(whole.contains(&pieces[1].as_ptr()), "copied");
+    }
+}

@@ -48,12 +48,16 @@ impl Connection {
         self.admitted.peer()
     }
 
-    /// A caller of this connection is proven.
-    pub(super) fn proven(&self) {
-        if !self.proven.swap(true, Ordering::AcqRel) {
-            self.admitted.proven();
+    /// A caller of this connection is proven. Whether that stands: it is not to have more than `most` connections.
+    pub(super) fn proven(&self, caller: &Arc<str>, most: usize) -> bool {
+        if self.proven.load(Ordering::Acquire) {
+            return true;
+        }
+        let stands = self.admitted.proven(caller, most);
+        if stands && !self.proven.swap(true, Ordering::AcqRel) {
             self.news.notify_one();
         }
+        stands
     }
 
     pub(super) fn busy(self: &Arc<Self>) -> Busy {

@@ -31,6 +31,8 @@ counters! {
     connections_refused,
     /// Connections closed unproven to make room for newer ones.
     connections_evicted,
+    /// Calls refused because their caller has too many connections or streams.
+    share_exceeded,
     /// TLS handshakes that failed or took too long.
     handshakes_failed,
     /// Calls refused for want of proof.

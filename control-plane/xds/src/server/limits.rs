@@ -3,7 +3,7 @@
 //! Who has not proven anything may be pushed out by who comes later: a flood of idle connections then costs a client that
 //! goes on at once nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -23,6 +23,10 @@ struct State {
     connections: usize,
     /// Those on which nobody was proven, oldest first.
     unproven: BTreeMap<u64, Arc<Notify>>,
+    /// Who was the first to be proven on the others.
+    proven: HashMap<u64, Arc<str>>,
+    /// How many of these each caller has.
+    by_caller: HashMap<Arc<str>, usize>,
 }
 
 /// A connection that counts, for as long as this lives.
@@ -95,8 +99,19 @@ impl Admitted {
         self.evicted.clone()
     }
 
-    pub(super) fn proven(&self) {
-        self.limits.state.lock().unproven.remove(&self.number);
+    /// A caller is proven on this connection. Whether that stands: the first must have fewer than `most` connections.
+    pub(super) fn proven(&self, caller: &Arc<str>, most: usize) -> bool {
+        let mut state = self.limits.state.lock();
+        if state.proven.contains_key(&self.number) {
+            return true;
+        }
+        if state.by_caller.get(caller).is_some_and(|has| *has >= most) {
+            return false;
+        }
+        state.unproven.remove(&self.number);
+        state.proven.insert(self.number, caller.clone());
+        *state.by_caller.entry(caller.clone()).or_insert(0) += 1;
+        true
     }
 }
 
@@ -105,6 +120,14 @@ impl Drop for Admitted {
         let mut state = self.limits.state.lock();
         state.connections -= 1;
         state.unproven.remove(&self.number);
+        if let Some(caller) = state.proven.remove(&self.number)
+            && let Some(has) = state.by_caller.get_mut(&caller)
+        {
+            *has -= 1;
+            if *has == 0 {
+                state.by_caller.remove(&caller);
+            }
+        }
     }
 }
 
@@ -130,10 +153,29 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_has_no_more_than_its_share() {
+        let limits = Limits::new(100, 10);
+        let (one, another): (Arc<str>, Arc<str>) = ("one".into(), "another".into());
+        let (first, _) = admit(&limits).unwrap();
+        let (second, _) = admit(&limits).unwrap();
+        let (third, _) = admit(&limits).unwrap();
+        assert!(first.proven(&one, 2) && second.proven(&one, 2));
+        assert!(!third.proven(&one, 2));
+        assert_eq!(limits.state.lock().unproven.len(), 1, "it may be evicted");
+        // who comes second on a connection is not counted
+        assert!(first.proven(&another, 0) && first.proven(&one, 2));
+        drop(second);
+        assert!(third.proven(&one, 2));
+        drop((first, third));
+        let state = limits.state.lock();
+        assert!(state.proven.is_empty() && state.by_caller.is_empty());
+    }
+
+    #[test]
     fn the_oldest_unproven_makes_room() {
         let limits = Limits::new(100, 2);
         let (proven, _) = admit(&limits).unwrap();
-        proven.proven();
+        assert!(proven.proven(&"a".into(), 8));
         let (oldest, _) = admit(&limits).unwrap();
         let (newer, evicted) = admit(&limits).unwrap();
         assert!(!evicted);

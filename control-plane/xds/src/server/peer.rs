@@ -7,6 +7,7 @@ use hyper::body::Incoming;
 use tokio::sync::watch;
 
 use super::Shared;
+use super::registry::RegisteredPeer;
 use super::status::Status;
 use super::stream::{Input, at, next, unavailable};
 use crate::auth::Caller;
@@ -25,24 +26,26 @@ pub(super) struct PeerStream {
     pub(super) calls: Arc<dyn PeerCalls>,
     pub(super) shared: Arc<Shared>,
     pub(super) caller: Caller,
-    pub(super) number: u64,
+    pub(super) registered: RegisteredPeer,
     pub(super) body: Incoming,
     pub(super) leaving: watch::Receiver<bool>,
 }
 
 impl PeerStream {
     pub(super) async fn run(mut self) -> Status {
-        let mut deframer = Deframer::new(self.shared.settings.max_message);
+        let mut deframer = Deframer::new(self.shared.settings.max_report);
         loop {
             let input = tokio::select! {
                 biased;
                 _ = self.leaving.wait_for(|leaving| *leaving) => Err(unavailable("the server is draining")),
+                () = self.registered.end.notified() => Err(unavailable("the caller is gone")),
                 () = at(self.caller.expires) => Err(unavailable("the caller's proof has expired")),
                 message = next(&mut self.body, &mut deframer) => message,
             };
             match input {
                 Ok(Input::Message(report)) => {
-                    self.calls.heard(&self.caller.name, self.number, report);
+                    self.calls
+                        .heard(&self.caller.name, self.registered.number, report);
                 }
                 Ok(Input::Tick) => {}
                 Ok(Input::End) => return Status::ok(),
@@ -54,6 +57,6 @@ impl PeerStream {
 
 impl Drop for PeerStream {
     fn drop(&mut self) {
-        self.calls.left(&self.caller.name, self.number);
+        self.calls.left(&self.caller.name, self.registered.number);
     }
 }

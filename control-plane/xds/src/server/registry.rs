@@ -34,15 +34,24 @@ pub(crate) struct Stream {
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     last: AtomicU64,
+    last_peer: AtomicU64,
     live: Mutex<Live>,
 }
 
 #[derive(Debug, Default)]
 struct Live {
     streams: BTreeMap<StreamId, Arc<Stream>>,
-    by_caller: HashMap<Arc<str>, usize>,
+    by_caller: HashMap<Arc<str>, OfCaller>,
     /// What was withdrawn from a caller, on this stream and those to come.
     withdrawn: HashMap<Arc<str>, u32>,
+}
+
+/// The live streams of one caller.
+#[derive(Debug, Default)]
+struct OfCaller {
+    streams: BTreeMap<StreamId, Arc<Stream>>,
+    /// Its reports, each with what tells it to end.
+    peers: BTreeMap<u64, Arc<Notify>>,
 }
 
 /// A stream's place among the live ones, for as long as this lives.
@@ -51,6 +60,17 @@ pub(crate) struct Registered {
     pub(crate) stream: Arc<Stream>,
     registry: Arc<Registry>,
     feed: FeedSender,
+}
+
+/// The same of a peer's stream.
+#[derive(Debug)]
+pub(crate) struct RegisteredPeer {
+    /// Unique among the streams of peers.
+    pub(crate) number: u64,
+    /// Told when the stream is to end.
+    pub(crate) end: Arc<Notify>,
+    name: Arc<str>,
+    registry: Arc<Registry>,
 }
 
 impl Registry {
@@ -65,11 +85,9 @@ impl Registry {
         feed: &FeedSender,
     ) -> Option<Registered> {
         let mut live = self.live.lock();
-        let count = live.by_caller.entry(caller.name.clone()).or_insert(0);
-        if *count >= most {
+        if live.count(&caller.name) >= most {
             return None;
         }
-        *count += 1;
         let withdrawn = live.withdrawn.get(&caller.name).copied().unwrap_or(0);
         let id = StreamId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
         let stream = Arc::new(Stream {
@@ -84,6 +102,9 @@ impl Registry {
             withdrew: Notify::new(),
         });
         live.streams.insert(id, stream.clone());
+        let name = stream.caller.name.clone();
+        let of_caller = live.by_caller.entry(name).or_default();
+        of_caller.streams.insert(id, stream.clone());
         drop(live);
         feed.push(Event::Connected {
             scope: stream.caller.scope.clone(),
@@ -98,6 +119,43 @@ impl Registry {
         })
     }
 
+    /// Adds a peer's stream, unless its caller has `most` already.
+    pub(crate) fn add_peer(
+        self: &Arc<Self>,
+        name: &Arc<str>,
+        most: usize,
+    ) -> Option<RegisteredPeer> {
+        let mut live = self.live.lock();
+        if live.count(name) >= most {
+            return None;
+        }
+        let number = self.last_peer.fetch_add(1, Ordering::Relaxed) + 1;
+        let end = Arc::new(Notify::new());
+        let of_caller = live.by_caller.entry(name.clone()).or_default();
+        of_caller.peers.insert(number, end.clone());
+        Some(RegisteredPeer {
+            number,
+            end,
+            name: name.clone(),
+            registry: self.clone(),
+        })
+    }
+
+    /// Tells all streams of a caller to end. How many there were.
+    pub(crate) fn end(&self, caller: &str) -> usize {
+        let live = self.live.lock();
+        let Some(of_caller) = live.by_caller.get(caller) else {
+            return 0;
+        };
+        for stream in of_caller.streams.values() {
+            stream.end.notify_one();
+        }
+        for end in of_caller.peers.values() {
+            end.notify_one();
+        }
+        of_caller.len()
+    }
+
     pub(crate) fn streams(&self) -> Vec<Arc<Stream>> {
         self.live.lock().streams.values().cloned().collect()
     }
@@ -109,11 +167,8 @@ impl Registry {
             0 => live.withdrawn.remove(caller),
             _ => live.withdrawn.insert(caller.into(), types),
         };
-        for stream in live
-            .streams
-            .values()
-            .filter(|stream| *stream.caller.name == *caller)
-        {
+        let of_caller = live.by_caller.get(caller).into_iter();
+        for stream in of_caller.flat_map(|of_caller| of_caller.streams.values()) {
             stream.withdrawn.store(types, Ordering::Release);
             stream.withdrew.notify_one();
         }
@@ -122,6 +177,27 @@ impl Registry {
 
     pub(crate) fn len(&self) -> usize {
         self.live.lock().streams.len()
+    }
+}
+
+impl Live {
+    fn count(&self, caller: &str) -> usize {
+        self.by_caller.get(caller).map_or(0, OfCaller::len)
+    }
+
+    fn leave(&mut self, caller: &str, leave: impl FnOnce(&mut OfCaller)) {
+        if let Some(of_caller) = self.by_caller.get_mut(caller) {
+            leave(of_caller);
+            if of_caller.len() == 0 {
+                self.by_caller.remove(caller);
+            }
+        }
+    }
+}
+
+impl OfCaller {
+    fn len(&self) -> usize {
+        self.streams.len() + self.peers.len()
     }
 }
 
@@ -152,17 +228,23 @@ impl Drop for Registered {
     fn drop(&mut self) {
         let mut live = self.registry.live.lock();
         live.streams.remove(&self.stream.id);
-        if let Some(count) = live.by_caller.get_mut(&self.stream.caller.name) {
-            *count -= 1;
-            if *count == 0 {
-                live.by_caller.remove(&self.stream.caller.name);
-            }
-        }
+        live.leave(&self.stream.caller.name, |of_caller| {
+            of_caller.streams.remove(&self.stream.id);
+        });
         drop(live);
         self.feed.push(Event::Disconnected {
             scope: self.stream.caller.scope.clone(),
             stream: self.stream.id,
             caller: self.stream.caller.name.clone(),
+        });
+    }
+}
+
+impl Drop for RegisteredPeer {
+    fn drop(&mut self) {
+        let mut live = self.registry.live.lock();
+        live.leave(&self.name, |of_caller| {
+            of_caller.peers.remove(&self.number);
         });
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 
 use futures_util::FutureExt;
@@ -29,6 +29,8 @@ const SOTW: &str =
 
 /// Reports of other replicas, one after the other on one stream.
 pub const REPORT: &str = "/tulle.v1.PeerService/Report";
+
+const TOO_MANY_STREAMS: &str = "too many streams of this caller";
 
 /// Answers one call. The caller is proven before anything else is looked at, whatever the call is.
 pub(super) async fn call(
@@ -58,7 +60,15 @@ pub(super) async fn call(
         }
         Err(why) => return denied(shared, connection.peer(), &why.to_string()),
     };
-    connection.proven();
+    let most = shared.settings.connections_of_one();
+    if !connection.proven(&caller.name, most) {
+        return exceeded(
+            shared,
+            &caller.name,
+            most,
+            "too many connections of this caller",
+        );
+    }
     if request.method() != Method::POST {
         return plain(StatusCode::METHOD_NOT_ALLOWED);
     }
@@ -80,7 +90,8 @@ pub(super) async fn call(
         shared.session_settings.clone(),
         shared.quarantine.clone(),
         Instant::now(),
-    );
+    )
+    .with_own(caller.own.clone());
     session.recall(shared.left_open.take(&caller.name, Instant::now()));
     let scope = caller.scope.clone();
     let own = caller.own.clone();
@@ -92,9 +103,15 @@ pub(super) async fn call(
             .registry
             .add(caller, connection.peer(), variant, session, most, feed)
     else {
-        tracing::warn!(caller = %name, most, "a caller has too many streams");
-        return Status::new(Code::ResourceExhausted, "too many streams of this caller").response();
+        return exceeded(shared, &name, most, TOO_MANY_STREAMS);
     };
+    if !shared.authenticator.still(&registered.stream.caller) {
+        return denied(
+            shared,
+            connection.peer(),
+            &format!("{name} was disconnected"),
+        );
+    }
     add(&shared.counting.streams, 1);
     let stream = registered.stream.id;
     let outbox = Arc::new(Outbox::default());
@@ -137,11 +154,22 @@ fn report(
         return Status::new(Code::Unimplemented, "nobody hears reports here").response();
     };
     let (name, counting) = (caller.name.clone(), shared.counting.clone());
+    let most = shared.settings.max_streams_per_caller;
+    let Some(registered) = shared.registry.add_peer(&name, most) else {
+        return exceeded(shared, &name, most, TOO_MANY_STREAMS);
+    };
+    if !shared.authenticator.still(&caller) {
+        return denied(
+            shared,
+            connection.peer(),
+            &format!("{name} was disconnected"),
+        );
+    }
     let stream = PeerStream {
         calls,
         shared: shared.clone(),
         caller,
-        number: shared.peer_streams.fetch_add(1, Ordering::Relaxed),
+        registered,
         body: request.into_body(),
         leaving: leaving.clone(),
     };
@@ -161,6 +189,12 @@ fn report(
     let mut response = Response::new(Body::Stream(driven));
     response.headers_mut().insert(CONTENT_TYPE, GRPC);
     response
+}
+
+fn exceeded(shared: &Shared, caller: &str, most: usize, why: &'static str) -> Response<Body> {
+    add(&shared.counting.share_exceeded, 1);
+    tracing::warn!(caller, most, "{why}");
+    Status::new(Code::ResourceExhausted, why).response()
 }
 
 fn denied(shared: &Shared, peer: SocketAddr, why: &str) -> Response<Body> {

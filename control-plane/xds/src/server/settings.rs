@@ -23,12 +23,17 @@ pub struct ServerSettings {
     pub idle_timeout: Duration,
     /// Most concurrent streams on a connection.
     pub max_streams_per_connection: u32,
-    /// Most concurrent streams of one caller, by its name.
+    /// Most concurrent streams of one caller, by its name, its reports counted.
     pub max_streams_per_caller: usize,
+    /// Most connections on which one caller, by its name, was the first to be proven; never fewer than the streams it may
+    /// have. A call on one more is refused, and the connection counts as one on which nobody has been proven.
+    pub max_connections_per_caller: usize,
     /// Largest header list, bytes.
     pub max_header_list: u32,
     /// Largest request message, bytes.
     pub max_message: usize,
+    /// Largest report of a peer, bytes.
+    pub max_report: usize,
     /// HTTP/2 pings go out this often…
     pub keepalive_interval: Duration,
     /// …and a connection that does not answer one for this long is closed.
@@ -43,6 +48,14 @@ pub struct ServerSettings {
     pub drain_grace: Duration,
 }
 
+impl ServerSettings {
+    /// The connections that one caller may have.
+    pub(super) fn connections_of_one(&self) -> usize {
+        self.max_connections_per_caller
+            .max(self.max_streams_per_caller)
+    }
+}
+
 impl Default for ServerSettings {
     fn default() -> Self {
         Self {
@@ -55,9 +68,11 @@ impl Default for ServerSettings {
             idle_timeout: Duration::from_secs(60),
             max_streams_per_connection: 16,
             max_streams_per_caller: 32,
+            max_connections_per_caller: 8,
             max_header_list: 16 * 1024,
             // the first message of a stream is about 61 KB of node and 50 bytes for each resource held
             max_message: 4 * 1024 * 1024,
+            max_report: 17 * 1024 * 1024,
             keepalive_interval: Duration::from_secs(30),
             keepalive_timeout: Duration::from_secs(10),
             ack_deadline: None,

@@ -14,6 +14,9 @@ pub(crate) struct Held {
     foreign: BTreeMap<Arc<str>, Arc<str>>,
 }
 
+/// Longest version that is kept of a claim: ours are hashes and far shorter. A longer one is nobody's.
+const CLAIMED_VERSION: usize = 128;
+
 /// Fewer insertions than this are made one by one.
 const FEW: usize = 16;
 
@@ -51,8 +54,9 @@ impl Held {
         self.known.len() + self.foreign.len()
     }
 
-    pub(crate) fn claim(&mut self, name: Arc<str>, version: Arc<str>) {
-        self.foreign.insert(name, version);
+    /// Takes the client's word for it that it has `name` in that version.
+    pub(crate) fn claim(&mut self, name: Arc<str>, version: &str) {
+        self.foreign.insert(name, claimable(version).into());
     }
 
     /// Turns claimed versions into known resources where `known` knows them.
@@ -110,5 +114,13 @@ impl Held {
     fn position(&self, name: &str) -> Result<usize, usize> {
         self.known
             .binary_search_by(|probe| (**probe.name()).cmp(name))
+    }
+}
+
+/// As much of a claimed version as is kept: all of it, or nothing, which is no resource's version.
+pub(super) fn claimable(version: &str) -> &str {
+    match version.len() <= CLAIMED_VERSION {
+        true => version,
+        false => "",
     }
 }

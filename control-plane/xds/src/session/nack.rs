@@ -62,9 +62,11 @@ impl Session {
     /// The client has rejected a response.
     ///
     /// Envoy has then put the good part to use without recording it, so that part is sent again at once, cleanly. The
-    /// culprit is kept from all clients of that version in this scope until its content changes.
+    /// culprit is kept from all clients of that version in this scope until its content changes; of private types, from this
+    /// caller alone.
     pub(super) fn nacked(&mut self, of: TypeIndex, flight: InFlight, message: &str, now: Instant) {
         let message = clean(message, MESSAGE);
+        let whom = self.quarantined_in(of).clone();
         let state = &mut self.types[of.slot()];
         let probing = state.suspects.pop_front().is_some();
         let culprits: Vec<Arc<str>> = match &*flight.fresh {
@@ -79,7 +81,7 @@ impl Session {
                 if !accepted {
                     let last_good = state.held.known(name).cloned();
                     self.quarantine.add(
-                        &self.scope,
+                        &whom,
                         self.node.as_ref().map_or("", |node| node.client()),
                         resource,
                         last_good,

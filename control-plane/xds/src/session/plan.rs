@@ -37,6 +37,8 @@ enum Verdict {
     Lingers(Option<Instant>),
     /// It does not exist, and the client is to be told.
     Absent,
+    /// Whether it exists is not known yet.
+    Unknown,
 }
 
 #[derive(PartialEq)]
@@ -61,7 +63,7 @@ impl Session {
             responses: std::mem::take(&mut self.strays),
             ..Output::default()
         };
-        if contents.filled() {
+        if contents.is_any_ready() {
             self.adopt(contents, now);
             self.forget_releases(now);
             self.settle(contents, now);
@@ -96,7 +98,8 @@ impl Session {
                         .cloned()
                 });
             }
-            if let Some(claimed) = self.types[of.slot()].claimed.take() {
+            let claimed = &mut self.types[of.slot()].claimed;
+            if let Some(claimed) = claimed.take_if(|_| contents.is_whole(of)) {
                 let set = self.whole_set(of, contents, now);
                 if *claimed == *set_version(set.values()) {
                     let state = &mut self.types[of.slot()];
@@ -124,7 +127,7 @@ impl Session {
             .filter_map(|stored| {
                 if self.is_rejected(of, stored, now) {
                     self.quarantine
-                        .last_good(&self.scope, self.client(), stored, now)
+                        .last_good(self.quarantined_in(of), self.client(), stored, now)
                 } else {
                     Some(stored.clone())
                 }
@@ -150,6 +153,7 @@ impl Session {
         {
             return Sent::Done;
         }
+        let owed = state.owed && contents.is_whole(of);
         loop {
             let mut load = self.load(of, contents, now);
             let state = &mut self.types[of.slot()];
@@ -163,7 +167,7 @@ impl Session {
                 }
             }
             out.wake = out.wake.into_iter().chain(load.wake).min();
-            if state.owed
+            if owed
                 || !load.sends.is_empty()
                 || !load.absent.is_empty()
                 || (last && !load.gone.is_empty())
@@ -232,6 +236,7 @@ impl Session {
                 Verdict::Gone => load.gone.push(name),
                 Verdict::Lingers(wake) => load.wake = load.wake.into_iter().chain(wake).min(),
                 Verdict::Absent => load.absent.push(name),
+                Verdict::Unknown => {}
             }
         }
         load
@@ -251,6 +256,9 @@ impl Session {
             return Verdict::Done;
         }
         let Some(stored) = contents.get(of, name) else {
+            if !contents.is_whole(of) {
+                return Verdict::Unknown;
+            }
             return match users.filter(|_| state.client_has(name)) {
                 None if pending.answer => Verdict::Absent,
                 None => Verdict::Done,
@@ -279,9 +287,10 @@ impl Session {
                 Some(good) => Some(good.clone()).filter(|_| pending.forced),
                 None if state.held.has(name) => None,
                 // for who starts from nothing, what others of its kind went back to is better than nothing
-                None => self
-                    .quarantine
-                    .last_good(&self.scope, self.client(), stored, now),
+                None => {
+                    self.quarantine
+                        .last_good(self.quarantined_in(of), self.client(), stored, now)
+                }
             };
             return Verdict::Withheld { good };
         }
@@ -370,6 +379,7 @@ impl Session {
         for (of, state) in states.filter(|(_, state)| state.asked) {
             asked = true;
             if !contents.is_ready(of)
+                || !contents.is_whole(of)
                 || state.in_flight.is_some()
                 || state.owed
                 || !state.suspects.is_empty()

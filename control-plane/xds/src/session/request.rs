@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::held::claimable;
 use super::nack::clean;
+use super::state::TypeState;
 use super::subscription::Asked;
 use super::{Response, Session, SessionEvent, Variant};
 use crate::contents::View;
@@ -63,6 +65,8 @@ pub(crate) enum Violation {
 /// Longest name of a client that is kept.
 const NODE_ID: usize = 256;
 const CLIENT: usize = 64;
+/// Longest name of a resource that a client is said to hold.
+const HELD_NAME: usize = 256;
 /// Longest type URL of a type not served that is answered.
 const STRAY_URL: usize = 256;
 
@@ -174,22 +178,21 @@ impl Session {
                 contents.intern(of, name)
             });
         self.count()?;
-        let state = &mut self.types[of.slot()];
         if first {
             self.introduced = now;
             self.resumed |= !initial.is_empty();
             if contents.is_private(of) {
-                let holds = initial.iter().take(Self::MOST_HOLDS);
+                let short = |(name, _): &&(String, String)| name.len() <= HELD_NAME;
+                let holds = initial.iter().filter(short).take(Self::MOST_HOLDS);
                 let holds =
-                    holds.map(|(name, version)| (name.as_str().into(), version.as_str().into()));
+                    holds.map(|(name, version)| (name.as_str().into(), claimable(version).into()));
                 self.events.push(SessionEvent::Asked {
                     type_url: self.table.url(of),
                     holds: holds.collect(),
                 });
             }
-            if initial.len() > self.settings.max_names {
-                return Err(Violation::TooManyNames);
-            }
+            self.count_claims(of, &initial)?;
+            let state = &mut self.types[of.slot()];
             for (name, version) in initial {
                 if state.subscription.covers(&name) {
                     // what it tells of it took cleanly
@@ -200,10 +203,11 @@ impl Session {
                     {
                         state.ghosts.remove(&*name);
                     }
-                    state.held.claim(contents.intern(of, &name), version.into());
+                    state.held.claim(contents.intern(of, &name), &version);
                 }
             }
         }
+        let state = &mut self.types[of.slot()];
         for name in &asked.named {
             if first && state.held.has(name) {
                 // the client has just said that it holds it: silence is an answer where the version is right
@@ -250,7 +254,7 @@ impl Session {
         }
         let state = &mut self.types[of.slot()];
         if claims && asked.wildcard_gained && asked.named.is_empty() {
-            state.claimed = Some(version_info.into());
+            state.claimed = Some(claimable(&version_info).into());
         }
         for name in &asked.named {
             state.force(name.clone(), true);
@@ -303,17 +307,36 @@ impl Session {
 
     /// Whether the client asks for no more than it may.
     fn count(&self) -> Result<(), Violation> {
-        let subscriptions = || self.types.iter().map(|state| &state.subscription);
-        let names: usize = subscriptions()
-            .map(|subscription| subscription.named())
-            .sum();
-        let bytes: usize = subscriptions()
-            .map(|subscription| subscription.bytes())
+        let states = || self.types.iter();
+        let names: usize = states().map(|state| state.subscription.named()).sum();
+        let bytes: usize = states()
+            .map(|state| state.subscription.bytes() + state.claimed_bytes)
             .sum();
         if names > self.settings.max_names || bytes > self.settings.max_name_bytes {
             return Err(Violation::TooManyNames);
         }
         Ok(())
+    }
+
+    /// Counts what a client says it holds. Names that it asks for too have been counted as such.
+    fn count_claims(
+        &mut self,
+        of: TypeIndex,
+        initial: &[(String, String)],
+    ) -> Result<(), Violation> {
+        let claims = |state: &TypeState| state.held.foreign().len();
+        let claimed: usize = self.types.iter().map(claims).sum();
+        if claimed + initial.len() > self.settings.max_names {
+            return Err(Violation::TooManyNames);
+        }
+        let state = &mut self.types[of.slot()];
+        let subscription = &state.subscription;
+        let claims = initial.iter().map(|(name, version)| {
+            let named = subscription.names_it(name);
+            claimable(version).len() + if named { 0 } else { name.len() }
+        });
+        state.claimed_bytes = claims.sum();
+        self.count()
     }
 
     /// A type that is not served: in delta, named resources are said not to exist; in state of the world there is no way

@@ -16,11 +16,13 @@ pub(crate) struct TypeState {
     pub(crate) asked: bool,
     /// What the client has accepted.
     pub(crate) held: Held,
+    /// How long the names and versions are, together, that the client said it holds and did not ask for by name.
+    pub(crate) claimed_bytes: usize,
     /// What the client may have put to use although it never acknowledged it: the good part of a response it rejected,
     /// or what was under way when its last stream ended.
     pub(crate) ghosts: BTreeMap<Arc<str>, Arc<Resource>>,
     /// What the client may have dropped, although it says or once said that it has it: a removal that it never
-    /// acknowledged.
+    /// acknowledged. And secrets that it may have taken although its last stream ended before it said so.
     pub(crate) doubtful: BTreeSet<Arc<str>>,
     /// Names to look at. The value tells what is known of the reason.
     pub(crate) pending: BTreeMap<Arc<str>, Pending>,

@@ -7,6 +7,7 @@ mod hold;
 mod model;
 mod nack;
 mod order;
+mod own;
 mod quarantine;
 mod reconnect;
 mod removal;

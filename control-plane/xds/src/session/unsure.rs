@@ -11,7 +11,8 @@ use crate::type_url::TypeIndex;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Unsure {
     resources: Vec<(TypeIndex, Arc<Resource>)>,
-    removed: Vec<(TypeIndex, Arc<str>)>,
+    /// Names of what it may have dropped, and of secrets that it may have taken.
+    doubtful: Vec<(TypeIndex, Arc<str>)>,
     /// Types with anything open, as a bit mask.
     types: u32,
 }
@@ -22,7 +23,12 @@ impl Unsure {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.resources.len() + self.removed.len()
+        self.resources.len() + self.doubtful.len()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn keeps_no_resource(&self) -> bool {
+        self.resources.is_empty()
     }
 }
 
@@ -39,7 +45,7 @@ impl Session {
                 state.doubtful.insert(name);
             }
         }
-        for (of, name) in unsure.removed {
+        for (of, name) in unsure.doubtful {
             self.types[of.slot()].doubtful.insert(name);
         }
         for of in self.table.indices() {
@@ -53,20 +59,22 @@ impl Session {
         for of in self.table.indices() {
             let state = &self.types[of.slot()];
             let open = unsure.len();
-            let ghosts = state.ghosts.values().cloned();
-            unsure
-                .resources
-                .extend(ghosts.map(|resource| (of, resource)));
-            if let Some(flight) = &state.in_flight {
-                let fresh = flight.fresh.iter().cloned();
-                unsure
-                    .resources
-                    .extend(fresh.map(|resource| (of, resource)));
+            let flight = state.in_flight.as_ref();
+            let fresh = flight.into_iter().flat_map(|flight| flight.fresh.iter());
+            for resource in state.ghosts.values().chain(fresh) {
+                if resource.is_secret() {
+                    // its name is enough to send it again, and a key must not outlive its stream
+                    unsure.doubtful.push((of, resource.name().clone()));
+                } else {
+                    unsure.resources.push((of, resource.clone()));
+                }
+            }
+            if let Some(flight) = flight {
                 let removed = flight.removed.iter().cloned();
-                unsure.removed.extend(removed.map(|name| (of, name)));
+                unsure.doubtful.extend(removed.map(|name| (of, name)));
             }
             let doubtful = state.doubtful.iter().cloned();
-            unsure.removed.extend(doubtful.map(|name| (of, name)));
+            unsure.doubtful.extend(doubtful.map(|name| (of, name)));
             // recalled, and this stream was too short to make use of it
             let still = !state.asked && state.unsure;
             if state.in_flight.is_some() || still || unsure.len() > open {

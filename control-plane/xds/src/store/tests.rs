@@ -68,7 +68,7 @@ fn interest_is_told_until_somebody_fills_the_scope() {
     let _second = store.attach(&scope(), None);
     assert_eq!(feed.try_next(), Some(Event::Interest { scope: scope() }));
     assert_eq!(feed.try_next(), None, "one place a scope");
-    assert!(first.read(0, |contents| !contents.filled()));
+    assert!(first.read(0, |contents| !contents.is_any_ready()));
     store.replace(&scope(), vec![]);
     let _third = store.attach(&scope(), None);
     assert_eq!(feed.try_next(), None);
@@ -141,4 +141,23 @@ fn many_threads_do_not_lock_each_other_out() {
             });
         }
     });
+}
+
+#[test]
+fn what_a_caller_rejected_is_forgotten_with_its_own_scope() {
+    let (store, _feed) = Store::new(TypeTable::envoy());
+    let quarantine = Arc::new(Quarantine::new(Duration::from_secs(600), 10));
+    store.tell_drops(&quarantine);
+    let own = Scope::new("own pod");
+    let now = Instant::now();
+    quarantine.add(&scope(), "", &cds("a", "1"), None, now);
+    quarantine.add(&own, "", &cds("a", "1"), None, now);
+    let stream = store.attach(&scope(), Some(&own));
+    assert!(!store.drop_scope(&own));
+    assert_eq!(quarantine.len(), 2);
+    drop(stream);
+    assert!(store.drop_scope(&own) && store.drop_scope(&scope()));
+    let rejects = |scope: &Scope| quarantine.rejects(scope, "", TypeUrl::CDS, &cds("a", "1"), now);
+    assert!(rejects(&scope()), "its next proxy is spared it");
+    assert!(!rejects(&own));
 }

@@ -1,8 +1,10 @@
 //! Who is not proven learns nothing and costs nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tulle_xds::{Event, ServerSettings, TypeUrl};
+use bytes::Bytes;
+use tulle_xds::{Event, PEER_REPORT, PeerCalls, ServerSettings, TypeUrl};
 
 use crate::bed::{TOKEN, start, start_for};
 use crate::client::{Connection, DELTA, End, SOTW, grpc};
@@ -138,7 +140,89 @@ async fn streams_of_a_caller_can_be_ended() {
     assert_eq!(bed.server.disconnect("one"), 1);
     assert_eq!(one.end().await.code, UNAVAILABLE);
     two.silent().await;
+    bed.until("the stream to end", |server| server.streams() == 1)
+        .await;
     assert_eq!(bed.server.disconnect("one"), 0);
+}
+
+#[tokio::test]
+async fn who_was_disconnected_while_it_was_being_proven_has_no_stream() {
+    let tokens = [("group/gone", None), ("peers/peer-gone", None)];
+    let bed = start_for(tokens, ServerSettings::default()).await;
+    bed.server.hear_peers(Arc::new(Deaf));
+    bed.fill(&[(TypeUrl::CDS, "a", "1")]);
+    let mut connection = Connection::open(&bed).await;
+    for (path, token) in [(DELTA, "group/gone"), (PEER_REPORT, "peers/peer-gone")] {
+        let mut call = connection.stream_as(path, token).await;
+        call.ask(TypeUrl::CDS, &[]);
+        assert_eq!(call.end().await.code, UNAUTHENTICATED);
+    }
+    assert_eq!(bed.server.streams(), 0);
+    for caller in ["gone", "peer-gone"] {
+        assert_eq!(bed.server.disconnect(caller), 0);
+    }
+}
+
+struct Deaf;
+
+impl PeerCalls for Deaf {
+    fn heard(&self, _: &Arc<str>, _: u64, _: Bytes) {
+        panic!("nobody is to be heard");
+    }
+
+    fn left(&self, _: &Arc<str>, _: u64) {
+        panic!("nobody was there");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_has_no_more_connections_than_its_share() {
+    let settings = ServerSettings {
+        max_streams_per_caller: 2,
+        max_connections_per_caller: 3,
+        ..ServerSettings::default()
+    };
+    let bed = start(settings).await;
+    bed.fill(&[]);
+    let mut kept = Vec::new();
+    // a call that is over leaves its connection behind
+    for _ in 0..3 {
+        let mut connection = Connection::open(&bed).await;
+        drop(connection.stream(DELTA).await);
+        kept.push(connection);
+    }
+    bed.until("the streams to end", |server| server.streams() == 0)
+        .await;
+    let mut more = Connection::open(&bed).await;
+    let end = more.stream(DELTA).await.end().await;
+    assert_eq!(end.code, RESOURCE_EXHAUSTED);
+    assert_eq!(bed.server.counters().share_exceeded, 1);
+    // others have theirs, and it has it again once one of its connections is gone
+    let mut connection = Connection::open(&bed).await;
+    connection
+        .stream_as(DELTA, "group/two")
+        .await
+        .silent()
+        .await;
+    kept.pop();
+    bed.until("room", |server| server.connections() == 4).await;
+    more.stream(DELTA).await.silent().await;
+}
+
+#[tokio::test]
+async fn a_caller_may_have_a_connection_for_each_stream_that_it_may_have() {
+    let settings = ServerSettings {
+        max_streams_per_caller: 12,
+        ..ServerSettings::default()
+    };
+    let bed = start(settings).await;
+    bed.fill(&[]);
+    let mut kept = Vec::new();
+    for _ in 0..12 {
+        let mut connection = Connection::open(&bed).await;
+        kept.push((connection.stream(DELTA).await, connection));
+    }
+    bed.until("all", |server| server.streams() == 12).await;
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ fn own(name: &str) -> Scope {
 }
 
 fn secret(version: &str) -> Arc<Resource> {
-    Arc::new(Resource::new(
+    Arc::new(Resource::secret(
         TypeUrl::SDS,
         "default",
         version,
@@ -140,4 +140,49 @@ async fn what_is_withdrawn_from_a_caller_is_gone_for_it_alone_and_for_its_next_s
     assert!(next.delta().await.resources.is_empty());
     assert!(bed.server.withdraw("pod-1", &[]));
     assert_eq!(names(&calls[0].delta().await), ["l@2"]);
+}
+
+#[tokio::test]
+async fn a_caller_has_its_own_although_its_group_is_not_known() {
+    let bed = start_for([(POD, None)], ServerSettings::default()).await;
+    let mut connection = Connection::open(&bed).await;
+    let mut call = connection.stream_as(DELTA, POD).await;
+    call.ask(TypeUrl::CDS, &[]);
+    call.ask(TypeUrl::SDS, &["default", "ROOTCA"]);
+    call.silent().await;
+    bed.store.replace(&own("pod-1"), vec![secret("1")]);
+    for version in ["1", "2"] {
+        bed.store
+            .apply(&own("pod-1"), vec![Change::Put(secret(version))]);
+        let secrets = call.delta().await;
+        assert_eq!(names(&secrets), [format!("default@{version}")]);
+        assert!(secrets.removed_resources.is_empty());
+        call.answer(&secrets, None);
+    }
+    call.silent().await;
+}
+
+#[tokio::test]
+async fn what_one_caller_rejects_is_served_to_the_next_and_no_key_of_the_first() {
+    let bed = bed().await;
+    let mut connection = Connection::open(&bed).await;
+    for (token, name) in [(POD, "pod-1"), (OTHER, "pod-2")] {
+        let mut call = connection.stream_as(DELTA, token).await;
+        let key = |which: &str| {
+            let bytes = format!("{which} of {name}");
+            Resource::secret(TypeUrl::SDS, "default", which, bytes.as_bytes())
+        };
+        bed.store.replace(&own(name), vec![Arc::new(key("good"))]);
+        call.ask(TypeUrl::SDS, &["default"]);
+        for (which, error) in [("good", None), ("bad", Some("no"))] {
+            bed.store
+                .apply(&own(name), vec![Change::Put(Arc::new(key(which)))]);
+            let secrets = call.delta().await;
+            let sent = secrets.resources[0].resource.as_ref().unwrap();
+            assert_eq!(sent.value, format!("{which} of {name}").as_bytes());
+            call.answer(&secrets, error);
+        }
+        call.silent().await;
+    }
+    assert_eq!(bed.server.snapshot().quarantined, 2);
 }

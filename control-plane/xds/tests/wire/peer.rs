@@ -72,3 +72,46 @@ async fn nobody_does_what_is_not_its_role() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(heard.0.lock().is_empty());
 }
+
+#[tokio::test]
+async fn a_peer_that_is_disconnected_is_heard_no_more() {
+    let bed = bed().await;
+    let heard = Arc::new(Heard::default());
+    bed.server.hear_peers(heard.clone());
+    let mut connection = Connection::open(&bed).await;
+    let mut call = connection.stream_as(PEER_REPORT, PEER).await;
+    call.raw(frame("one"));
+    let seen = || heard.0.lock().clone();
+    bed.until("the report", |_| seen().len() == 1).await;
+    assert_eq!(bed.server.disconnect("peer-1"), 1);
+    let unavailable = 14;
+    assert_eq!(call.end().await.code, unavailable);
+    bed.until("the end", |_| seen().len() == 2).await;
+    assert_eq!(seen()[1], "peer-1 left");
+    assert_eq!(bed.server.disconnect("peer-1"), 0);
+}
+
+#[tokio::test]
+async fn a_report_may_be_larger_than_any_request() {
+    let bed = bed().await;
+    let heard = Arc::new(Heard::default());
+    bed.server.hear_peers(heard.clone());
+    let mut connection = Connection::open(&bed).await;
+    let report = "r".repeat(16 << 20);
+    let mut call = connection.stream_as(PEER_REPORT, PEER).await;
+    call.raw(frame(&report));
+    eprintln!("{:?}", tokio::time::timeout(Duration::from_secs(3), call.message()).await);
+    eprintln!("{:?} {:?}", heard.0.lock().first().map(|h| h.chars().take(30).collect::<String>()), heard.0.lock().first().map(String::len));
+    let len = || heard.0.lock().first().map(String::len);
+    bed.until("the report", |_| {
+        len() == Some("peer-1: ".len() + report.len())
+    })
+    .await;
+    let exhausted = 8;
+    let mut larger = connection.stream_as(PEER_REPORT, PEER).await;
+    larger.raw(frame(&"r".repeat((17 << 20) + 1)));
+    assert_eq!(larger.end().await.code, exhausted);
+    let mut request = connection.stream_as(DELTA, TOKEN).await;
+    request.raw(frame(&"r".repeat((4 << 20) + 1)));
+    assert_eq!(request.end().await.code, exhausted);
+}

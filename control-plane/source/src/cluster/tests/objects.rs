@@ -202,6 +202,61 @@ async fn an_object_that_is_wrong_is_named_and_keeps_its_last_good_version() {
 }
 
 #[tokio::test]
+async fn the_generation_in_force_is_that_of_the_content_in_force() {
+    let api = Api::start(FEW).await;
+    let at = |generation: i64, port: Value| {
+        let mut object = node("a", 1);
+        object["metadata"]["generation"] = json!(generation);
+        object["spec"]["listeners"][0]["portMapping"]["port"] = port;
+        object
+    };
+    api.put(Kind::VirtualNode, at(1, json!(1)));
+    let mut never = node("never", 1);
+    never["spec"]["listeners"] = json!("none");
+    api.put(Kind::VirtualNode, never);
+    let mut seen = Seen::ready(&api, FEW).await;
+    let records = seen.updates.records();
+    let mut changed = records.subscribe();
+    let (a, never) = (key(Kind::VirtualNode, "a"), key(Kind::VirtualNode, "never"));
+    let there: Vec<_> = changed.try_recv().into_keys().collect();
+    assert_eq!(there, [a.clone(), never.clone()]);
+    let generations = |key: &ObjectKey| {
+        let record = records.get(key).unwrap();
+        (record.generation, record.in_force)
+    };
+    assert_eq!(generations(&a), (Some(1), Some(1)));
+    assert_eq!(generations(&never), (Some(1), None));
+
+    // No difference to anybody, but there it is.
+    api.put(Kind::VirtualNode, at(2, json!(1)));
+    seen.quiet(300).await;
+    assert_eq!(generations(&a), (Some(2), Some(2)));
+    assert!(changed.try_recv().into_keys().eq([a.clone()]));
+
+    api.put(Kind::VirtualNode, at(3, json!("eighty")));
+    seen.next().await;
+    assert_eq!(seen.problems.len(), 2);
+    assert_eq!(generations(&a), (Some(3), Some(2)));
+    api.put(Kind::VirtualNode, at(4, json!(4)));
+    seen.until(|seen| seen.port("a") == Some(4)).await;
+    assert_eq!(generations(&a), (Some(4), Some(4)));
+
+    // Another of the same name, which nobody can read.
+    changed.try_recv();
+    api.delete(Kind::VirtualNode, "shop", "a");
+    api.put(Kind::VirtualNode, at(1, json!("eighty")));
+    seen.until(|seen| seen.port("a").is_none()).await;
+    eventually(|| {
+        records
+            .get(&a)
+            .is_some_and(|record| record.generation == Some(1))
+    })
+    .await;
+    assert_eq!(generations(&a), (Some(1), None));
+    assert!(changed.try_recv().into_keys().eq([a]));
+}
+
+#[tokio::test]
 async fn an_object_that_is_nested_too_deeply_harms_only_itself() {
     let mut deep = json!("end");
     for _ in 0..300 {

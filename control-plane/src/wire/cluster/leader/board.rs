@@ -186,10 +186,7 @@ impl BoardKeeper {
     /// How long until there is something to do; `None` if nothing is to come.
     pub(in crate::wire::cluster) fn wait(&self) -> Option<Duration> {
         let now = Instant::now();
-        let report = self
-            .stale
-            .report
-            .then(|| self.next_report.unwrap_or(now));
+        let report = self.stale.report.then(|| self.next_report.unwrap_or(now));
         let due = report.into_iter().chain(self.reports.expiry()).min()?;
         Some(due.saturating_duration_since(now))
     }
@@ -295,7 +292,8 @@ impl Aliases {
         let mesh = engine.mesh_of(fragment);
         facts(
             fragment,
-            mesh.and_then(|name| self.meshes.get(name)).map(|alias| &**alias),
+            mesh.and_then(|name| self.meshes.get(name))
+                .map(|alias| &**alias),
             gateway
                 .and_then(|name| self.gateways.get(name))
                 .map(|alias| &**alias),

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
 use tulle_envoy::secrets::{CERTIFICATE, ROOTS};
 use tulle_identity::{AuthoritySource, ClusterAuthority, Evidence, Generation};
 use tulle_model::ObjectId;
@@ -20,6 +21,9 @@ use crate::wire::report::replica_report;
 use super::super::Control;
 use super::super::pods::Pods;
 
+/// Encoding takes no more than one part in so many of the time.
+const COST: u32 = 10;
+
 /// All reports. Written by the mesh's task and by peers' streams.
 pub(in crate::wire::cluster) struct Reports {
     replica: Arc<str>,
@@ -28,6 +32,9 @@ pub(in crate::wire::cluster) struct Reports {
     aggregate: Mutex<Aggregate>,
     /// The replica, and its run, whose reports come on a stream.
     streams: Mutex<BTreeMap<u64, (Arc<str>, u64)>>,
+    /// This replica's newest report that says anything new.
+    newest: watch::Sender<Option<Arc<ReplicaReport>>>,
+    /// The same as bytes while another leads; empty else.
     encoded: watch::Sender<Bytes>,
     control: mpsc::Sender<Control>,
     authority: Arc<ClusterAuthority>,
@@ -49,6 +56,7 @@ impl Reports {
             generation: AtomicU64::new(0),
             aggregate: Mutex::default(),
             streams: Mutex::default(),
+            newest: watch::Sender::new(None),
             encoded: watch::Sender::new(Bytes::new()),
             control,
             authority,
@@ -56,7 +64,7 @@ impl Reports {
         })
     }
 
-    /// This replica's reports as bytes; empty before the first.
+    /// This replica's reports as bytes; empty before the first and while no other leads.
     pub(in crate::wire::cluster) fn encoded(&self) -> watch::Receiver<Bytes> {
         self.encoded.subscribe()
     }
@@ -71,16 +79,21 @@ impl Reports {
         }
         let report = Arc::new(report);
         let news = self.aggregate.lock().merge(report.clone());
-        if news || self.encoded.borrow().is_empty() {
-            match report.encode() {
-                Ok(bytes) => {
-                    self.encoded.send_replace(bytes.into());
-                }
-                Err(error) => tracing::error!(%error, "the report to the leader"),
-            }
+        if news {
+            self.newest.send_replace(Some(report));
             self.news.notify_waiters();
         }
         news
+    }
+
+    /// When refusals of replicas that are not heard any more are to be forgotten.
+    pub(super) fn expiry(&self) -> Option<Instant> {
+        self.aggregate.lock().expiry()
+    }
+
+    /// Forgets those whose time has come. Whether there were any.
+    pub(super) fn expire(&self) -> bool {
+        self.aggregate.lock().expire()
     }
 
     /// All refusals, by object.
@@ -121,11 +134,57 @@ impl PeerCalls for Reports {
     }
 
     fn left(&self, _: &Arc<str>, stream: u64) {
-        let Some((replica, epoch)) = self.streams.lock().remove(&stream) else {
-            return;
+        let (replica, epoch) = {
+            let mut streams = self.streams.lock();
+            let Some(ended) = streams.remove(&stream) else {
+                return;
+            };
+            // After a break the replica dials anew, long before the end of its former stream is noticed.
+            if streams.values().any(|other| *other == ended) {
+                return;
+            }
+            ended
         };
         if self.aggregate.lock().end(&replica, epoch) {
             self.tell();
+        }
+    }
+}
+
+/// Makes bytes of this replica's reports while another leads, away from the task that makes them.
+pub(super) async fn encode(reports: Arc<Reports>, mut leadership: watch::Receiver<Leadership>) {
+    let mut newest = reports.newest.subscribe();
+    let mut encoded = None;
+    loop {
+        let another = leadership
+            .borrow_and_update()
+            .holder()
+            .is_some_and(|holder| *holder != *reports.replica);
+        let report = newest.borrow_and_update().clone().filter(|_| another);
+        let number = report.as_ref().map(|report| report.generation);
+        let started = Instant::now();
+        match report {
+            // Leadership is renewed all the time.
+            Some(_) if number == encoded => {}
+            Some(report) => match tokio::task::spawn_blocking(move || report.encode()).await {
+                Ok(Ok(bytes)) => {
+                    reports.encoded.send_replace(bytes.into());
+                }
+                Ok(Err(error)) => tracing::error!(%error, "the report to the leader"),
+                Err(error) => tracing::error!(%error, "the report to the leader"),
+            },
+            // What it says now must not be the first that a later leader hears.
+            None => {
+                let nothing = |bytes: &mut Bytes| !std::mem::take(bytes).is_empty();
+                reports.encoded.send_if_modified(nothing);
+            }
+        }
+        encoded = number;
+        // A large one is made the less often.
+        tokio::time::sleep(started.elapsed() * COST).await;
+        tokio::select! {
+            changed = newest.changed() => if changed.is_err() { return },
+            changed = leadership.changed() => if changed.is_err() { return },
         }
     }
 }
@@ -159,11 +218,7 @@ pub(super) async fn evidence(
     }
 }
 
-fn sum(
-    reports: &Reports,
-    pods: &Pods,
-    own: &(Arc<str>, Arc<str>),
-) -> Evidence {
+fn sum(reports: &Reports, pods: &Pods, own: &(Arc<str>, Arc<str>)) -> Evidence {
     let expected = pods.running_as(&own.0, &own.1);
     let aggregate = reports.aggregate.lock();
     let heard: BTreeMap<_, _> = aggregate
@@ -189,4 +244,35 @@ fn sum(
         sum.issuers.extend(issuer);
     }
     sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_late_end_of_a_former_stream_does_not_silence_the_new_one() {
+        let (_secret, secrets) = watch::channel(None);
+        let authority = ClusterAuthority::follow("cluster.local".parse().unwrap(), secrets);
+        let (control, _controls) = mpsc::channel(1);
+        let reports = Reports::new("tulle-a".into(), control, authority);
+        let report = ReplicaReport {
+            replica: "tulle-b".into(),
+            epoch: 1,
+            generation: 1,
+            refusals: BTreeMap::new(),
+            proxies: Vec::new(),
+            signs: Default::default(),
+            cut: false,
+        };
+        let peer: Arc<str> = "tulle-system/tulle-b@uid".into();
+        let heard = || reports.aggregate.lock().replicas().count();
+        for stream in [1, 2] {
+            reports.heard(&peer, stream, report.encode().unwrap().into());
+        }
+        reports.left(&peer, 1);
+        assert_eq!(heard(), 1);
+        reports.left(&peer, 2);
+        assert_eq!(heard(), 0);
+    }
 }

@@ -57,6 +57,9 @@ pub(super) fn route(name: &str, version: &str, clusters: &[&str]) -> Resource {
 pub(super) struct Bench {
     pub(super) variant: Variant,
     pub(super) contents: Contents,
+    /// The caller's own resources.
+    pub(super) own: Option<Contents>,
+    pub(super) own_scope: Option<Scope>,
     pub(super) session: Session,
     pub(super) settings: Arc<SessionSettings>,
     pub(super) quarantine: Arc<Quarantine>,
@@ -105,6 +108,8 @@ impl Bench {
         Self {
             variant,
             contents: Contents::new(table.clone()),
+            own: None,
+            own_scope: None,
             session: session(variant, &table, &settings, &quarantine, now),
             settings,
             quarantine,
@@ -128,10 +133,28 @@ impl Bench {
             &self.settings,
             &self.quarantine,
             self.now,
-        );
+        )
+        .with_own(self.own_scope.clone());
         self.last.clear();
         self.nonces.clear();
         self.wake = None;
+    }
+
+    /// A new stream, of a caller with resources of its own, of which nothing is known yet.
+    pub(super) fn call_as(&mut self, name: &str) {
+        self.own = Some(Contents::new(TypeTable::envoy()));
+        self.own_scope = Some(Scope::new(name));
+        self.reconnect();
+    }
+
+    /// Makes `resources` the caller's own.
+    pub(super) fn fill_own(&mut self, resources: Vec<Resource>) -> Vec<String> {
+        self.batch += 1;
+        let own = self.own.as_mut().unwrap();
+        let dirty = own.replace(resources.into_iter().map(Arc::new).collect(), self.batch);
+        let view = View::new(&self.contents, self.own.as_ref(), 0);
+        self.session.note(dirty, view);
+        self.tick()
     }
 
     pub(super) fn upgrade_client(&mut self, version: &str) {
@@ -144,7 +167,8 @@ impl Bench {
         let dirty = self
             .contents
             .replace(resources.into_iter().map(Arc::new).collect(), self.batch);
-        self.session.note(dirty, View::new(&self.contents, None, 0));
+        self.session
+            .note(dirty, View::new(&self.contents, self.own.as_ref(), 0));
         self.tick()
     }
 
@@ -169,7 +193,8 @@ impl Bench {
     pub(super) fn apply(&mut self, changes: Vec<Change>) -> Vec<String> {
         self.batch += 1;
         let dirty = self.contents.apply(changes, self.batch);
-        self.session.note(dirty, View::new(&self.contents, None, 0));
+        self.session
+            .note(dirty, View::new(&self.contents, self.own.as_ref(), 0));
         self.tick()
     }
 
@@ -182,7 +207,7 @@ impl Bench {
     pub(super) fn tick(&mut self) -> Vec<String> {
         let output = self
             .session
-            .tick(View::new(&self.contents, None, 0), self.now);
+            .tick(View::new(&self.contents, self.own.as_ref(), 0), self.now);
         self.take(output)
     }
 
@@ -276,9 +301,11 @@ impl Bench {
             error: error.map(str::to_owned),
             ask,
         };
-        let output = self
-            .session
-            .request(request, View::new(&self.contents, None, 0), self.now)?;
+        let output = self.session.request(
+            request,
+            View::new(&self.contents, self.own.as_ref(), 0),
+            self.now,
+        )?;
         Ok(self.take(output))
     }
 
