@@ -10,7 +10,7 @@ pub mod process;
 pub mod programs;
 pub use tulle_sample as sample;
 pub mod sidecar;
-pub mod stats;
 pub mod static_envoy;
+pub mod stats;
 pub mod validate;
 pub mod wire;

@@ -73,6 +73,11 @@ impl Collector for Xds {
                 counters.handshakes_failed,
             ),
             ("denied", "Calls refused for want of proof", counters.denied),
+            (
+                "share_exceeded",
+                "Calls refused because their caller has too many connections or streams",
+                counters.share_exceeded,
+            ),
             ("streams_begun", "Streams begun", counters.streams),
             ("requests", "Discovery requests read", counters.requests),
             (

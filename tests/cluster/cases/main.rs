@@ -5,6 +5,7 @@ mod admission;
 mod attacks;
 mod bed;
 mod footprint;
+mod goldens;
 mod injection;
 mod install;
 mod mtls;

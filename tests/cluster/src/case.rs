@@ -68,10 +68,17 @@ impl Case {
     /// Makes sure that nothing of an earlier run is left of this namespace and the mesh of its name, and takes
     /// both away at the end. Making them is the case's own business.
     pub fn owns(&self, namespace: &str) {
-        self.namespaces.borrow_mut().push(namespace.to_owned());
-        self.meshes.borrow_mut().push(namespace.to_owned());
+        self.owns_all(&[namespace]);
+    }
+
+    /// The same for many.
+    pub fn owns_all(&self, namespaces: &[&str]) {
+        let names = || namespaces.iter().map(|&name| name.to_owned());
+        self.namespaces.borrow_mut().extend(names());
+        self.meshes.borrow_mut().extend(names());
         self.run(&format!(
-            "delete namespace {namespace} --ignore-not-found --wait --timeout=120s"
+            "delete namespace {} --ignore-not-found --wait --timeout=120s",
+            namespaces.join(" ")
         ));
         self.delete_meshes();
     }
@@ -239,12 +246,14 @@ impl Case {
     }
 
     fn delete_meshes(&self) {
-        for mesh in self.meshes.borrow().iter() {
-            // Absent when the CRD is.
-            let _ = self.kubectl.run(&format!(
-                "delete meshes.appmesh.k8s.aws {mesh} --ignore-not-found --wait=false"
-            ));
+        let meshes = self.meshes.borrow().join(" ");
+        if meshes.is_empty() {
+            return;
         }
+        // Absent when the CRD is.
+        let _ = self.kubectl.run(&format!(
+            "delete meshes.appmesh.k8s.aws {meshes} --ignore-not-found --wait=false"
+        ));
     }
 
     fn tell(&self) {
@@ -279,9 +288,10 @@ impl Drop for Case {
         if std::thread::panicking() {
             self.tell();
         }
-        for namespace in self.namespaces.borrow().iter() {
+        let namespaces = self.namespaces.borrow().join(" ");
+        if !namespaces.is_empty() {
             let _ = self.kubectl.run(&format!(
-                "delete namespace {namespace} --ignore-not-found --wait=false"
+                "delete namespace {namespaces} --ignore-not-found --wait=false"
             ));
         }
         self.delete_meshes();

@@ -80,6 +80,7 @@ pub fn tls_config(
 
 pub async fn tls(bed: &Bed, config: rustls::ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
     let tcp = TcpStream::connect(bed.address).await?;
+    tcp.set_nodelay(true)?;
     TlsConnector::from(Arc::new(config))
         .connect(ServerName::try_from("xds.test").unwrap(), tcp)
         .await

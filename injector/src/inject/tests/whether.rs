@@ -281,7 +281,7 @@ fn candidates_come_from_the_mesh_that_is_named_or_selects_the_namespace() {
             egress: EgressPolicy::DropAll,
             ip: IpPreference::Unset,
             mtls: None,
-        discovery_mode: None,
+            discovery_mode: None,
         })
     };
     let node = |mesh: Option<&str>| {
