@@ -2,6 +2,10 @@
 
 use crate::images::PAUSE;
 use crate::run::{CLUSTER_DOMAIN, DNS_IP, NODE_POD_CIDR, Run};
+use crate::tulle::{NAMESPACE, RELEASE};
+
+/// How names of the files of the API server's audit log begin, in the folder of logs.
+pub const AUDIT_LOG: &str = "audit";
 
 /// Writes all of them.
 ///
@@ -14,6 +18,7 @@ pub fn write(run: &Run) -> anyhow::Result<()> {
     std::fs::write(run.path("containerd.toml"), containerd(run))?;
     std::fs::write(run.path("cni/10-pods.conflist"), cni())?;
     std::fs::write(run.path("kubelet.yaml"), kubelet(run))?;
+    std::fs::write(run.path("audit.yaml"), audit())?;
     // There is nothing to ask outside the cluster; the kubelet wants a file all the same.
     std::fs::write(run.path("resolv.conf"), "nameserver 127.0.0.1\n")?;
     Ok(())
@@ -73,6 +78,20 @@ fn cni() -> String {
   ]
 }}
 "#
+    )
+}
+
+/// What Tulle asks of the API server, and nothing of anybody else. That a request has arrived says no more than its answer.
+fn audit() -> String {
+    format!(
+        "apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+  users: ['system:serviceaccount:{NAMESPACE}:{RELEASE}']
+- level: None
+"
     )
 }
 

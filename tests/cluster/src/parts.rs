@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::files::AUDIT_LOG;
 use crate::run::{CLUSTER_DOMAIN, NODE, NODE_IP, POD_CIDR, Run, SERVICE_CIDR};
 
 /// The API server's part.
@@ -93,7 +94,8 @@ fn api_server() -> String {
          --service-account-key-file=ROOT/pki/accounts.pub --service-account-signing-key-file=ROOT/pki/accounts.key \
          --service-cluster-ip-range={SERVICE_CIDR} --authorization-mode=Node,RBAC \
          --enable-admission-plugins=NodeRestriction --allow-privileged --cert-dir=ROOT/pki \
-         --feature-gates=PodCertificateRequest=true --runtime-config=certificates.k8s.io/v1beta1=true"
+         --feature-gates=PodCertificateRequest=true --runtime-config=certificates.k8s.io/v1beta1=true \
+         --audit-policy-file=ROOT/audit.yaml --audit-log-path=ROOT/logs/{AUDIT_LOG}.log --audit-log-maxsize=64 --audit-log-maxbackup=3"
     )
 }
 
