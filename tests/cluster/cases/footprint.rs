@@ -1,5 +1,6 @@
 //! What the control plane costs at rest with a hundred pods, and how soon a change is everywhere.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -11,8 +12,9 @@ use tulle_cluster::tulle::NAMESPACE;
 
 use crate::scene::Scene;
 
-/// CPU in nanoseconds so far, and working set and resident set in bytes, of each replica: the kubelet's own figures.
-fn usage(case: &Case) -> anyhow::Result<Vec<(u64, u64, u64)>> {
+/// CPU in nanoseconds so far, and working set and resident set in bytes, of each replica by name: the kubelet's own
+/// figures, whose order is never the same.
+fn usage(case: &Case) -> anyhow::Result<BTreeMap<String, (u64, u64, u64)>> {
     let summary = format!("/api/v1/nodes/{NODE}/proxy/stats/summary");
     let summary = case.kubectl().raw(&summary)?;
     let summary: Value = serde_json::from_str(&summary)?;
@@ -21,11 +23,13 @@ fn usage(case: &Case) -> anyhow::Result<Vec<(u64, u64, u64)>> {
         .filter(|pod| pod["podRef"]["namespace"] == NAMESPACE)
         .map(|pod| {
             let number = |value: &Value| value.as_u64().context("a figure");
-            Ok((
+            let name = pod["podRef"]["name"].as_str().context("a name")?.to_owned();
+            let figures = (
                 number(&pod["cpu"]["usageCoreNanoSeconds"])?,
                 number(&pod["memory"]["workingSetBytes"])?,
                 number(&pod["memory"]["rssBytes"])?,
-            ))
+            );
+            Ok((name, figures))
         })
         .collect()
 }
@@ -60,9 +64,10 @@ fn at_rest_with_a_hundred_pods() {
     std::thread::sleep(Duration::from_secs(40));
     let second = usage(case).unwrap();
     let seconds = started.elapsed().as_secs_f64();
-    assert_eq!(first.len(), second.len());
+    let names = |all: &BTreeMap<String, _>| all.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&first), names(&second), "a replica was replaced");
     assert!(!second.is_empty(), "no figures");
-    for (n, (before, after)) in first.iter().zip(&second).enumerate() {
+    for (n, (before, after)) in first.values().zip(second.values()).enumerate() {
         let cpu = (after.0 - before.0) as f64 / 1e6 / seconds;
         note(&format!(
             "footprint: replica {n} at rest with 100 pods: {:.1} MiB resident, {:.1} MiB working set, {cpu:.1} millicores",

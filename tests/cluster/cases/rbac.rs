@@ -48,6 +48,11 @@ impl Access {
             && (self.namespace.is_none() || self.namespace == request.namespace)
     }
 
+    /// Whether a request watches what this right lists.
+    fn watched_by(&self, request: &Self) -> bool {
+        request.verb == "watch" && self.what == request.what && self.name == request.name
+    }
+
     fn is_one_of(&self, known: &[&str]) -> bool {
         known.contains(&format!("{} {}", self.verb, self.what).as_str())
     }
@@ -198,6 +203,14 @@ fn last_every_right_was_used_and_nothing_was_refused() {
     let unused = rights_of_tulle
         .iter()
         .filter(|right| !right.is_one_of(ONLY_IN_LONG_RUNS))
+        // This API server begins watches with the whole list; those before 1.32, and those where that is off, are asked for
+        // the list first. The scripted API servers of `tulle-source` hold that both ways are gone.
+        .filter(|right| {
+            right.verb != "list"
+                || !requests
+                    .iter()
+                    .any(|(request, _)| right.watched_by(request))
+        })
         .filter(|right| {
             !requests
                 .iter()
