@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -117,6 +117,8 @@ fn token_on_disk(case: &Case, pod: &Value, volume: &str) -> String {
 /// A port of a pod's loopback, at a port of ours, until it is dropped.
 struct Forwarded {
     kubectl: Child,
+    /// It says a line of each connection, and ends when nobody takes it.
+    _stdout: BufReader<ChildStdout>,
     address: String,
 }
 
@@ -127,13 +129,13 @@ impl Forwarded {
             .command(["port-forward", "-n", NAMESPACE, pod, ":15014"]);
         let mut kubectl = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut said = String::new();
-        BufReader::new(kubectl.stdout.take().unwrap())
-            .read_line(&mut said)
-            .unwrap();
+        let mut stdout = BufReader::new(kubectl.stdout.take().unwrap());
+        stdout.read_line(&mut said).unwrap();
         // Forwarding from 127.0.0.1:40001 -> 15014
         let address = said.split_whitespace().find(|word| word.contains(':'));
         Self {
             kubectl,
+            _stdout: stdout,
             address: address.expect("an address").to_owned(),
         }
     }

@@ -54,9 +54,14 @@ fn holds(bytes: &[u8], what: &[u8]) -> bool {
     bytes.windows(what.len()).any(|window| window == what)
 }
 
+/// The address of the pod that stays: after a rollout its predecessor may be ending still.
 fn pod_address(case: &Case, ns: &str, app: &str) -> String {
     let pods = case.list(&format!("pods -n {ns} -l app={app}"));
-    pods[0]["status"]["podIP"]
+    let pod = pods
+        .iter()
+        .find(|pod| pod["metadata"]["deletionTimestamp"].is_null())
+        .expect("a pod");
+    pod["status"]["podIP"]
         .as_str()
         .expect("an address")
         .to_owned()
