@@ -139,7 +139,17 @@ impl Engine {
     }
 
     fn is_open(&self, proxy: &ProxyId) -> bool {
-        self.open.keys().any(|group| group.proxy == *proxy)
+        self.groups_of(proxy).next().is_some()
+    }
+
+    /// The open groups of one proxy; they lie side by side, transparent capture first.
+    fn groups_of(&self, proxy: &ProxyId) -> impl Iterator<Item = &Group> {
+        let first = Group {
+            proxy: proxy.clone(),
+            capture: Capture::Transparent,
+        };
+        let groups = self.open.range(first.clone()..).map(|(group, _)| group);
+        groups.take_while(move |group| group.proxy == first.proxy)
     }
 
     /// Compiles a group's config and keeps it up to date from now on. `None`: no object declares it yet;
@@ -203,12 +213,8 @@ impl Engine {
     /// Looks for what cannot be compiled in a proxy's view, captured as its groups that are open are, else
     /// transparently.
     fn check(&mut self, proxy: &ProxyId) {
-        let mut captures: BTreeSet<Capture> = self
-            .open
-            .keys()
-            .filter(|group| group.proxy == *proxy)
-            .map(|group| group.capture)
-            .collect();
+        let mut captures: BTreeSet<Capture> =
+            self.groups_of(proxy).map(|group| group.capture).collect();
         if captures.is_empty() {
             captures.insert(Capture::Transparent);
         }

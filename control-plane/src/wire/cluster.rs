@@ -93,34 +93,6 @@ pub(super) async fn work(cluster: &mut Option<Cluster>) -> Work {
 }
 
 impl Cluster {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "called once, where everything is put together"
-    )]
-    fn new(
-        server: Server,
-        pods: Arc<Pods>,
-        directory: Arc<Directory>,
-        secrets: Secrets,
-        injection: Arc<ArcSwap<InjectConfig>>,
-        meshed: watch::Sender<Option<BTreeSet<Str>>>,
-        control: mpsc::Receiver<Control>,
-        board: leader::BoardKeeper,
-    ) -> Self {
-        Self {
-            server,
-            pods,
-            directory,
-            secrets,
-            injection,
-            namespaces: BTreeMap::new(),
-            meshed,
-            control,
-            ending: FuturesUnordered::new(),
-            board,
-        }
-    }
-
     async fn work(&mut self) -> Work {
         tokio::select! {
             Some(control) = self.control.recv() => match control {
@@ -150,6 +122,8 @@ impl Cluster {
         batch: &Batch,
         translated: &[(ObjectId, Option<Arc<Translated>>)],
     ) {
+        // The first batch tells even of a cluster without any.
+        let mut namespaces_changed = self.meshed.borrow().is_none();
         for (change, (id, translated)) in batch.changes.iter().zip(translated) {
             self.directory.apply(change, id, translated.as_ref());
             self.board.observe(change, id, translated.as_ref());
@@ -161,6 +135,7 @@ impl Cluster {
                     Fragment::Namespace(namespace) => Some(namespace.labels.clone()),
                     _ => None,
                 });
+                namespaces_changed = true;
                 match labels {
                     Some(labels) => self.namespaces.insert(id.name.clone(), labels),
                     None => self.namespaces.remove(&id.name),
@@ -188,7 +163,9 @@ impl Cluster {
                 ),
             }
         }
-        self.tell_meshed();
+        if namespaces_changed || self.pods.take_meshed_news() {
+            self.tell_meshed();
+        }
     }
 
     /// A gateway's endpoints have left: its listeners go, so that it drains.

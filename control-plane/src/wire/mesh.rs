@@ -6,12 +6,14 @@ use std::time::{Instant, SystemTime};
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tulle_model::ObjectId;
 use tulle_model::settings::Settings;
-use tulle_model::{ObjectId, Severity};
 use tulle_runtime::drain::DrainSignal;
 use tulle_source::{Batch, FileUpdates, KubeUpdates, Place, Problem};
 use tulle_status::{Ledger, Refusal, RefusalKey};
 use tulle_xds::{Change, Event, Feed, Resource, Scope, Store, TypeUrl};
+
+mod told;
 
 use super::cluster::{Cluster, Work, work};
 use super::convergence::Convergence;
@@ -373,41 +375,6 @@ impl Mesh {
         }
     }
 
-    fn findings_page(&self) -> Value {
-        let with_place = |mut value: Value, place: Option<&Place>| {
-            if let Some(place) = place {
-                value["file"] = json!(place.file);
-                value["line"] = json!(place.line);
-            }
-            value
-        };
-        let findings: Vec<Value> = self
-            .ledger
-            .findings()
-            .iter()
-            .map(|finding| with_place(json!(finding), self.places.get(&finding.object)))
-            .collect();
-        let refusals: Vec<Value> = self
-            .ledger
-            .refusals()
-            .iter()
-            .map(|(resource, refusal)| {
-                let mut value = json!(refusal);
-                value["severity"] = json!("error");
-                value["resource"] = json!(resource);
-                with_place(
-                    value,
-                    refusal
-                        .objects
-                        .first()
-                        .and_then(|object| self.places.get(object)),
-                )
-            })
-            .collect();
-        let problems: Vec<Value> = self.problems.iter().map(problem_json).collect();
-        json!({ "findings": findings, "problems": problems, "refusals": refusals })
-    }
-
     fn open(&mut self, scope: &Scope) {
         let Some(group) = Group::from_scope(scope) else {
             tracing::error!(%scope, "a stream without a proxy's scope");
@@ -456,62 +423,6 @@ impl Mesh {
             }
         }
     }
-
-    fn tell_problems(&mut self, problems: Arc<[Problem]>) {
-        for problem in problems.iter() {
-            if !self.problems.contains(problem) {
-                match problem.severity {
-                    tulle_source::Severity::Error => tracing::error!("{problem}"),
-                    tulle_source::Severity::Warning => tracing::warn!("{problem}"),
-                }
-            }
-        }
-        for problem in self.problems.iter() {
-            if !problems.contains(problem) {
-                tracing::info!("mended: {problem}");
-            }
-        }
-        self.problems = problems;
-    }
-
-    fn tell_findings(&mut self) {
-        let Some(findings) = self.engine.news() else {
-            return;
-        };
-        if let Some(cluster) = &mut self.cluster {
-            cluster.board.findings_changed();
-        }
-        let news = self.ledger.set_findings(findings.into_iter().collect());
-        for finding in news.appeared {
-            let place = self
-                .places
-                .get(&finding.object)
-                .map(|place| format!("{place}: "))
-                .unwrap_or_default();
-            let statement = finding.statement();
-            match finding.severity {
-                Severity::Error => tracing::error!("{place}{statement}"),
-                Severity::Warning => tracing::warn!("{place}{statement}"),
-                Severity::Info => tracing::info!("{place}{statement}"),
-            }
-        }
-        for finding in news.mended {
-            tracing::info!("mended: {}", finding.statement());
-        }
-    }
-}
-
-fn problem_json(problem: &Problem) -> Value {
-    json!({
-        "severity": problem.severity.to_string(),
-        "file": problem.place.as_ref().map(|place| &place.file),
-        "line": problem.place.as_ref().map(|place| place.line),
-        "column": problem.place.as_ref().map(|place| place.column),
-        "object": problem.object.as_ref().map(ToString::to_string),
-        "field": problem.field,
-        "message": problem.message,
-        "help": problem.help,
-    })
 }
 
 fn refusal_key(scope: &Scope, type_url: TypeUrl, name: &Arc<str>) -> RefusalKey {

@@ -106,43 +106,11 @@ impl Authenticator for PodTokens {
 mod tests {
     use std::time::Duration;
 
-    use tulle_model::fragment::{Fragment, Pod, PodProxy, Translated};
-    use tulle_model::{ObjectId, Str};
+    use tulle_model::Str;
+    use tulle_model::fragment::Pod;
 
+    use super::super::pods::fixture;
     use super::*;
-
-    fn pod(
-        name: &str,
-        account: &str,
-        proxy: Option<&str>,
-        ip: &str,
-    ) -> (ObjectId, Option<Arc<Translated>>) {
-        let object = ObjectId::new("", "Pod", "shop", name);
-        let pod = Pod {
-            namespace: "shop".into(),
-            name: name.into(),
-            object: object.clone(),
-            labels: Default::default(),
-            ips: vec![ip.parse().unwrap()],
-            ready: true,
-            terminating: false,
-            uid: format!("uid of {name}").into(),
-            service_account: account.into(),
-            node: None,
-            proxy: proxy.map(|proxy| PodProxy {
-                id: proxy.parse().unwrap(),
-                inbound: Default::default(),
-            }),
-            finished: false,
-            host_network: false,
-        };
-        let fragments = vec![Fragment::Pod(pod)];
-        let translated = Translated {
-            fragments,
-            findings: Vec::new(),
-        };
-        (object, Some(Arc::new(translated)))
-    }
 
     fn proof(name: &str, account: &str) -> Verified {
         Verified {
@@ -158,16 +126,17 @@ mod tests {
 
     fn ask(proof: &Verified, from: &str) -> Result<Caller, Denied> {
         let pods = Pods::default();
-        pods.apply(&[
-            pod(
-                "front",
-                "default",
-                Some("virtualnode/shop/front"),
-                "10.0.0.1",
-            ),
-            pod("plain", "default", None, "10.0.0.2"),
-            pod("tulle", "tulle", None, "10.0.0.3"),
-        ]);
+        let proxy = Some("virtualnode/shop/front");
+        let tulle = Pod {
+            service_account: "tulle".into(),
+            ..fixture::pod("tulle", "10.0.0.3", None)
+        };
+        let all = [
+            fixture::pod("front", "10.0.0.1", proxy),
+            fixture::pod("plain", "10.0.0.2", None),
+            tulle,
+        ];
+        pods.apply(&all.map(fixture::translated));
         let own: (Str, Str) = ("shop".into(), "tulle".into());
         admit(
             proof,

@@ -71,7 +71,7 @@ pub(super) async fn contend(
 pub(super) async fn leads(mut leadership: watch::Receiver<Leadership>, leads: watch::Sender<bool>) {
     loop {
         let now = leadership.borrow_and_update().is_leader();
-        leads.send_if_modified(|held| std::mem::replace(held, now) != now);
+        publish(&leads, now);
         if leadership.changed().await.is_err() {
             return;
         }
@@ -144,7 +144,7 @@ pub(super) async fn bundle(
 }
 
 /// Sets a value, waking nobody where it is the same.
-pub(super) fn publish<T: PartialEq>(to: &watch::Sender<T>, now: T) {
+pub(in crate::wire::cluster) fn publish<T: PartialEq>(to: &watch::Sender<T>, now: T) {
     to.send_if_modified(|held| {
         let news = *held != now;
         if news {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
@@ -20,6 +21,8 @@ pub(in crate::wire) struct Pods {
     by_address: DashMap<IpAddr, Key>,
     /// How many pods with a proxy each namespace holds.
     meshed: Mutex<BTreeMap<Str, usize>>,
+    /// A namespace has got its first such pod, or lost its last.
+    meshed_news: AtomicBool,
 }
 
 /// Namespace and name.
@@ -203,6 +206,11 @@ impl Pods {
         self.meshed.lock().keys().cloned().collect()
     }
 
+    /// Whether [`Self::meshed_namespaces`] gives others than when this was last asked.
+    pub(in crate::wire) fn take_meshed_news(&self) -> bool {
+        self.meshed_news.swap(false, Ordering::Relaxed)
+    }
+
     /// Keeps what is found by address or counted in step with an entry.
     fn follow(&self, key: &Key, before: Option<&Entry>, now: Option<&Entry>) {
         let none: &[IpAddr] = &[];
@@ -218,13 +226,21 @@ impl Pods {
         }
         let has_proxy = |entry: Option<&Entry>| entry.is_some_and(|entry| entry.group.is_some());
         match (has_proxy(before), has_proxy(now)) {
-            (false, true) => *self.meshed.lock().entry(key.0.clone()).or_default() += 1,
+            (false, true) => {
+                let mut meshed = self.meshed.lock();
+                let count = meshed.entry(key.0.clone()).or_default();
+                *count += 1;
+                if *count == 1 {
+                    self.meshed_news.store(true, Ordering::Relaxed);
+                }
+            }
             (true, false) => {
                 let mut meshed = self.meshed.lock();
                 if let Some(count) = meshed.get_mut(&key.0) {
                     *count -= 1;
                     if *count == 0 {
                         meshed.remove(&key.0);
+                        self.meshed_news.store(true, Ordering::Relaxed);
                     }
                 }
             }
@@ -233,12 +249,52 @@ impl Pods {
     }
 }
 
+/// Pods for tests.
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
+pub(super) mod fixture {
     use tulle_model::fragment::PodProxy;
 
+    use super::*;
+
+    /// A running pod of namespace `shop`, of account `default`.
+    pub(in crate::wire::cluster) fn pod(name: &str, ip: &str, proxy: Option<&str>) -> Pod {
+        Pod {
+            namespace: "shop".into(),
+            name: name.into(),
+            object: ObjectId::new("", "Pod", "shop", name),
+            labels: Default::default(),
+            ips: vec![ip.parse().unwrap()],
+            ready: true,
+            terminating: false,
+            uid: format!("uid of {name}").into(),
+            service_account: "default".into(),
+            node: None,
+            proxy: proxy.map(|proxy| PodProxy {
+                id: proxy.parse().unwrap(),
+                inbound: Default::default(),
+            }),
+            finished: false,
+            host_network: false,
+        }
+    }
+
+    /// What a batch says of it.
+    pub(in crate::wire::cluster) fn translated(pod: Pod) -> (ObjectId, Option<Arc<Translated>>) {
+        let object = pod.object.clone();
+        let fragments = vec![Fragment::Pod(pod)];
+        let findings = Vec::new();
+        (
+            object,
+            Some(Arc::new(Translated {
+                fragments,
+                findings,
+            })),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
     use super::*;
 
     fn pod(uid: &str, proxy: &str, terminating: bool) -> (ObjectId, Option<Arc<Translated>>) {
@@ -252,30 +308,12 @@ mod tests {
         proxy: &str,
         terminating: bool,
     ) -> (ObjectId, Option<Arc<Translated>>) {
-        let object = ObjectId::new("", "Pod", "shop", name);
-        let pod = Pod {
-            namespace: "shop".into(),
-            name: name.into(),
-            object: object.clone(),
-            labels: Default::default(),
-            ips: vec![ip.parse().unwrap()],
-            ready: true,
-            terminating,
+        let pod = fixture::pod(name, ip, Some(proxy));
+        fixture::translated(Pod {
             uid: uid.into(),
-            service_account: "default".into(),
-            node: None,
-            proxy: Some(PodProxy {
-                id: proxy.parse().unwrap(),
-                inbound: BTreeSet::new(),
-            }),
-            finished: false,
-            host_network: false,
-        };
-        let translated = Translated {
-            fragments: vec![Fragment::Pod(pod)],
-            findings: Vec::new(),
-        };
-        (object, Some(Arc::new(translated)))
+            terminating,
+            ..pod
+        })
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Bringing the control plane up in a cluster: what waits for what, and which task does what.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use futures_util::stream::FuturesUnordered;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Client;
 use rustls::pki_types::ServerName;
@@ -319,16 +321,18 @@ async fn bring_up(
     );
     server.hear_peers(reports.clone());
     let secrets = Secrets::new(authority.clone(), parts.svids, pods.clone(), store.clone());
-    let cluster = Cluster::new(
-        server.clone(),
-        pods.clone(),
-        directory.clone(),
+    let cluster = Cluster {
+        server: server.clone(),
+        pods: pods.clone(),
+        directory: directory.clone(),
         secrets,
-        injection.clone(),
+        injection: injection.clone(),
+        namespaces: BTreeMap::new(),
         meshed,
-        controls,
+        control: controls,
+        ending: FuturesUnordered::new(),
         board,
-    );
+    };
     let mesh = Mesh::new(
         config.cluster_settings(),
         (store, feed),

@@ -19,6 +19,7 @@ use tulle_xds::{PeerCalls, Server};
 use crate::wire::report::replica_report;
 
 use super::super::Control;
+use super::super::follow::publish;
 use super::super::pods::Pods;
 
 /// Encoding takes no more than one part in so many of the time.
@@ -200,13 +201,7 @@ pub(super) async fn evidence(
     loop {
         if leadership.borrow().is_leader() {
             let now = sum(&reports, &pods, &own);
-            evidence.send_if_modified(|held| {
-                let news = *held != now;
-                if news {
-                    *held = now;
-                }
-                news
-            });
+            publish(&evidence, now);
         }
         tokio::select! {
             () = reports.news.notified() => tokio::time::sleep(Duration::from_millis(200)).await,
