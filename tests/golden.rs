@@ -3,16 +3,20 @@
 //! `TULLE_UPDATE=1 cargo test -p tulle-tests --test golden` writes the outputs anew, to be read before
 //! they are committed.
 
+#[path = "golden/analyze.rs"]
+mod analyze;
 #[path = "golden/cli.rs"]
 mod cli;
 #[path = "golden/inject.rs"]
 mod inject;
+#[path = "golden/odd.rs"]
+mod odd;
 
 use std::process::Command;
 
 use tulle_tests::golden::cases;
+use tulle_tests::loadable::Loader;
 use tulle_tests::programs;
-use tulle_tests::static_envoy::{self, Authority};
 
 #[test]
 fn every_case_gives_what_is_checked_in() {
@@ -23,12 +27,13 @@ fn every_case_gives_what_is_checked_in() {
 #[test]
 fn every_supported_envoy_accepts_every_case() {
     let folder = tempfile::tempdir().expect("a folder");
-    let certificate = Authority::new().certificate("spiffe://cluster.local/ns/shop/sa/any");
+    let loader = Loader::new();
     let mut files = Vec::new();
     for case in cases() {
         let mut loaded = case.load();
         for group in case.groups(&loaded) {
-            let bootstrap = static_envoy::bootstrap(&mut loaded.engine, &group, &certificate, None);
+            let bootstrap = loader.bootstrap(&mut loaded.engine, &group);
+            let bootstrap = bootstrap.expect("a bootstrap");
             let name = format!("{} {group}", case.name).replace(['/', ' '], "-");
             let path = folder.path().join(name).with_extension("json");
             std::fs::write(&path, bootstrap.to_string()).expect("writable");

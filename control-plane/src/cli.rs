@@ -1,17 +1,24 @@
 //! The command line. Names and exit codes are a contract with users' scripts.
 
+mod analyze;
 mod bootstrap;
 mod capture;
 mod compile;
 mod crds;
+mod dns;
 mod inject;
+mod merge_bootstrap;
+mod migrate;
 mod print;
 mod proxy;
+mod replica;
 mod serve;
 
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use tulle_model::Severity;
 use tulle_runtime::logging::{self, LogFormat};
@@ -63,10 +70,13 @@ enum Command {
     Serve(serve::Args),
     Bootstrap(bootstrap::Args),
     Compile(compile::Args),
+    Analyze(analyze::Args),
+    Migrate(migrate::Args),
     Capture(capture::Args),
     Inject(inject::Args),
     Crds(crds::Args),
     Proxy(proxy::Args),
+    Dns(dns::Args),
     Demo(crate::demo::Args),
     /// Print the version
     Version {
@@ -80,6 +90,8 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    #[command(hide = true)]
+    MergeBootstrap(merge_bootstrap::Args),
     /// Run a program that ends when the one that started it ends
     #[command(hide = true)]
     ExecTied(crate::demo::ExecTied),
@@ -110,11 +122,15 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Bootstrap(args) => bootstrap::run(args),
         Command::Compile(args) => compile::run(args),
+        Command::Analyze(args) => analyze::run(args),
+        Command::Migrate(args) => migrate::run(args),
         Command::Capture(args) => capture::run(args),
         Command::Inject(args) => inject::run(args),
         Command::Crds(args) => crds::run(args),
         Command::Proxy(args) => proxy::run(args),
+        Command::Dns(args) => dns::run(args),
         Command::Demo(args) => crate::demo::run(args),
+        Command::MergeBootstrap(args) => merge_bootstrap::run(args),
         Command::ExecTied(args) => crate::demo::exec_tied(args),
         Command::Version { output } => version(output),
         Command::Completion { shell } => {
@@ -130,6 +146,16 @@ pub fn run() -> ExitCode {
             ExitCode::from(UNABLE)
         }
     }
+}
+
+/// Reads a file; `-` is stdin.
+fn read_text(file: &Path) -> anyhow::Result<String> {
+    if file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().lock().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(file).with_context(|| file.display().to_string())
 }
 
 fn version(output: Option<Output>) -> anyhow::Result<u8> {

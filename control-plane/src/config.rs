@@ -1,5 +1,7 @@
 //! The settings document: what manifests cannot say (`apiVersion: tulle.dev/v1alpha1`, kind `MeshConfig`).
 
+mod dns;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -9,6 +11,8 @@ use serde::Deserialize;
 use tulle_injector::inject::InjectConfig;
 use tulle_model::policy::MtlsMode;
 use tulle_model::settings::Settings;
+
+pub use dns::Dns;
 
 /// `apiVersion` of the document.
 pub const API_VERSION: &str = "tulle.dev/v1alpha1";
@@ -55,6 +59,8 @@ pub struct MeshConfig {
     pub aws: Aws,
     /// What is put into pods.
     pub injection: InjectConfig,
+    /// Names that the cluster's DNS does not know.
+    pub dns: Dns,
     /// Where the control plane listens.
     pub listen: Listen,
 }
@@ -132,6 +138,8 @@ pub struct Listen {
     pub admin: u16,
     /// Admission webhooks over TLS, in Kubernetes.
     pub webhook: u16,
+    /// DNS by UDP and TCP, where it is on; 0 chooses a free port.
+    pub dns: u16,
 }
 
 impl Default for Listen {
@@ -141,6 +149,7 @@ impl Default for Listen {
             xds: 15012,
             admin: 15014,
             webhook: 15017,
+            dns: 15053,
         }
     }
 }
@@ -157,6 +166,7 @@ impl Default for MeshConfig {
             mtls: Mtls::default(),
             aws: Aws::default(),
             injection: InjectConfig::default(),
+            dns: Dns::default(),
             listen: Listen::default(),
         }
     }
@@ -189,6 +199,9 @@ impl MeshConfig {
         }
         if self.listen != newer.listen {
             fields.push("spec.listen");
+        }
+        if self.dns.enabled != newer.dns.enabled {
+            fields.push("spec.dns.enabled");
         }
         fields
     }
@@ -227,7 +240,12 @@ impl MeshConfig {
                 document.api_version, document.kind
             ));
         }
-        let config = document.spec.unwrap_or_default();
+        let mut config = document.spec.unwrap_or_default();
+        config
+            .injection
+            .tracing
+            .region
+            .clone_from(&config.aws.region);
         if !is_dns_name(&config.trust_domain) {
             return Err(format!(
                 "spec.trustDomain: {:?} is no trust domain: lower-case letters, digits, `.`, `-`, `_`",
@@ -245,6 +263,7 @@ impl MeshConfig {
             ("xds", listen.xds),
             ("admin", listen.admin),
             ("webhook", listen.webhook),
+            ("dns", listen.dns),
         ];
         for (at, (name, port)) in ports.iter().enumerate() {
             if let Some((other, _)) = ports[..at]
@@ -255,6 +274,9 @@ impl MeshConfig {
                     "spec.listen.{name}: {port} is spec.listen.{other} already; give each a port of its own"
                 ));
             }
+        }
+        if let Err(error) = config.dns.check(&config.cluster_domain) {
+            return Err(format!("spec.{error}"));
         }
         if let Err(error) = config.injection.check() {
             return Err(format!("spec.injection.{error}"));
@@ -300,6 +322,7 @@ impl MeshConfig {
             cluster_domain: self.cluster_domain.clone(),
             trust_domain: self.trust_domain.clone(),
             mtls: None,
+            names: self.dns.names(false),
         }
     }
 
@@ -307,6 +330,7 @@ impl MeshConfig {
     pub fn cluster_settings(&self) -> Settings {
         Settings {
             mtls: Some(self.mtls.mode),
+            names: self.dns.names(true),
             ..self.settings()
         }
     }
@@ -333,6 +357,8 @@ fn is_dns_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tulle_model::settings::Names;
+
     use super::*;
 
     const HEAD: &str = "apiVersion: tulle.dev/v1alpha1\nkind: MeshConfig\n";
@@ -349,7 +375,8 @@ mod tests {
         let text = format!(
             "{HEAD}metadata: {{name: mine}}\nspec:\n  trustDomain: example.org\n  clusterDomain: corp.local\n  \
              implicitRetry: false\n  plainDNS: true\n  gateways: {{trustedHops: 2}}\n  \
-             listen: {{address: 127.0.0.1, xds: 1, admin: 2}}\n"
+             listen: {{address: 127.0.0.1, xds: 1, admin: 2}}\n  \
+             dns: {{enabled: true, zones: [corp.example]}}\n"
         );
         let config = MeshConfig::parse(&text).unwrap();
         assert_eq!(config.trust_domain, "example.org");
@@ -363,6 +390,11 @@ mod tests {
                 cluster_domain: "corp.local".to_owned(),
                 trust_domain: "example.org".to_owned(),
                 mtls: None,
+                names: Names {
+                    served: true,
+                    zones: ["corp.example".to_owned()].into(),
+                    told: true,
+                },
             }
         );
     }
@@ -388,6 +420,14 @@ mod tests {
             (
                 format!("{HEAD}spec: {{listen: {{xds: 5, admin: 5}}}}"),
                 "spec.listen.admin: ",
+            ),
+            (
+                format!("{HEAD}spec: {{listen: {{dns: 15012}}}}"),
+                "spec.listen.dns: ",
+            ),
+            (
+                format!("{HEAD}spec: {{dns: {{zones: [local]}}}}"),
+                "spec.dns.zones: local",
             ),
             (format!("{HEAD}spec: [}}"), "3:"),
         ] {

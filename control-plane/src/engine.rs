@@ -8,11 +8,12 @@ mod held;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tulle_index::{Delta, Index};
+use tulle_envoy::KubernetesSecret;
+use tulle_index::{Delta, Index, ServedNames};
 use tulle_model::endpoint::EndpointSetId;
 use tulle_model::fragment::{Fragment, Translated};
 use tulle_model::settings::Settings;
-use tulle_model::{Capture, Finding, Name, ObjectId, ProxyId, ProxyKind, Severity};
+use tulle_model::{Capture, Finding, Name, ObjectId, ProxyId, ProxyKind, Severity, codes};
 use tulle_xds::{Change, Resource, Scope, TypeUrl};
 
 pub use group::Group;
@@ -45,6 +46,12 @@ pub struct Engine {
     /// What cannot be compiled exactly, by proxy; only proxies of which there is something to say.
     uncompilable: BTreeMap<ProxyId, BTreeSet<Finding>>,
     cache: Cache,
+    /// What proxies want of Kubernetes Secrets, each with the object that says so; only proxies that want something.
+    kubernetes_secrets: BTreeMap<ProxyId, (ObjectId, BTreeSet<KubernetesSecret>)>,
+    /// That is different from when it was last asked for.
+    secrets_news: bool,
+    /// What others have to say of objects.
+    beside: BTreeSet<Finding>,
     /// The findings are different from when they were last asked for by [`Engine::news`].
     news: bool,
 }
@@ -57,6 +64,9 @@ impl Engine {
             settings,
             open: BTreeMap::new(),
             uncompilable: BTreeMap::new(),
+            kubernetes_secrets: BTreeMap::new(),
+            secrets_news: false,
+            beside: BTreeSet::new(),
             cache: Cache::default(),
             news: false,
         }
@@ -198,7 +208,8 @@ impl Engine {
     pub fn findings(&self) -> Vec<Finding> {
         let linked = self.index.findings();
         let compiled = self.uncompilable.values().flatten();
-        let mut findings: Vec<Finding> = linked.chain(compiled).cloned().collect();
+        let all = linked.chain(compiled).chain(&self.beside);
+        let mut findings: Vec<Finding> = all.cloned().collect();
         findings.sort();
         findings.dedup();
         findings
@@ -210,6 +221,25 @@ impl Engine {
         std::mem::take(&mut self.news).then(|| self.findings())
     }
 
+    /// What a proxy wants of Kubernetes Secrets.
+    pub fn kubernetes_secrets(&self, proxy: &ProxyId) -> impl Iterator<Item = &KubernetesSecret> {
+        let wanted = self.kubernetes_secrets.get(proxy).into_iter();
+        wanted.flat_map(|(_, secrets)| secrets)
+    }
+
+    /// What proxies want of Kubernetes Secrets, if it is different from when this was last called.
+    pub fn secrets_news(
+        &mut self,
+    ) -> Option<BTreeMap<ProxyId, (ObjectId, BTreeSet<KubernetesSecret>)>> {
+        std::mem::take(&mut self.secrets_news).then(|| self.kubernetes_secrets.clone())
+    }
+
+    /// Takes what others have to say of objects from now on, in place of what they said before.
+    pub fn set_beside(&mut self, findings: BTreeSet<Finding>) {
+        self.news |= self.beside != findings;
+        self.beside = findings;
+    }
+
     /// Looks for what cannot be compiled in a proxy's view, captured as its groups that are open are, else
     /// transparently.
     fn check(&mut self, proxy: &ProxyId) {
@@ -218,7 +248,19 @@ impl Engine {
         if captures.is_empty() {
             captures.insert(Capture::Transparent);
         }
-        let findings: BTreeSet<Finding> = match self.index.view(proxy) {
+        let view = self.index.view(proxy);
+        let secrets = view.as_ref().and_then(|view| {
+            let secrets = tulle_envoy::kubernetes_secrets(view);
+            (!secrets.is_empty()).then(|| (view.object.clone(), secrets))
+        });
+        if self.kubernetes_secrets.get(proxy) != secrets.as_ref() {
+            self.secrets_news = true;
+            match secrets {
+                Some(secrets) => self.kubernetes_secrets.insert(proxy.clone(), secrets),
+                None => self.kubernetes_secrets.remove(proxy),
+            };
+        }
+        let findings: BTreeSet<Finding> = match view {
             Some(view) => captures
                 .into_iter()
                 .flat_map(|capture| tulle_envoy::findings(&view, capture))
@@ -231,6 +273,11 @@ impl Engine {
             false => self.uncompilable.insert(proxy.clone(), findings.clone()),
         };
         self.news |= before.unwrap_or_default() != findings;
+    }
+
+    /// The names that Tulle's own DNS server answers; the same value until one of them is different.
+    pub fn names(&self) -> Arc<ServedNames> {
+        self.index.names()
     }
 
     /// The findings that concern one group's proxies.
@@ -273,8 +320,14 @@ fn undeclared(proxy: &ProxyId) -> Finding {
     };
     let object = ObjectId::new("appmesh.k8s.aws", kind, &proxy.namespace, &proxy.name);
     let message = "its proxies are connected, but no object of a mesh declares them: they keep what they have";
-    Finding::new(Severity::Error, "proxy-undeclared", &object, "", message)
-        .help("create the object, or end the proxies")
+    Finding::new(
+        Severity::Error,
+        codes::PROXY_UNDECLARED,
+        &object,
+        "",
+        message,
+    )
+    .help("create the object, or end the proxies")
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@
 //! files, signals. Goes out: a running control plane, files for Envoy, compiled config. Must never:
 //! decide what a field means; each such decision has a room.
 
+pub mod analyze;
 pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod engine;
 mod envoy_binary;
+pub mod migrate;
 pub mod offline;
 pub mod translate;
 pub mod wire;

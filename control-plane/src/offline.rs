@@ -23,6 +23,8 @@ pub struct Loaded {
     pub problems: std::sync::Arc<[Problem]>,
     /// Where each object stands.
     pub places: BTreeMap<ObjectId, Place>,
+    /// How many documents of which `apiVersion` and `kind` are passed over.
+    pub passed_over: std::sync::Arc<BTreeMap<(String, String), usize>>,
 }
 
 /// Reads manifests and links them.
@@ -47,6 +49,7 @@ pub fn load(paths: &[PathBuf], settings: Settings) -> anyhow::Result<Loaded> {
         engine,
         problems: initial.problems,
         places,
+        passed_over: initial.passed_over,
     })
 }
 
@@ -87,6 +90,7 @@ fn section(type_url: TypeUrl) -> &'static str {
         (TypeUrl::EDS, "endpoints"),
         (TypeUrl::LDS, "listeners"),
         (TypeUrl::RDS, "routes"),
+        (TypeUrl::SDS, "secrets"),
     ]
     .into_iter()
     .find_map(|(known, section)| (known == type_url).then_some(section))

@@ -4,6 +4,7 @@ mod authenticate;
 mod cluster;
 mod convergence;
 mod debug;
+mod dns;
 mod files;
 mod late;
 mod mesh;

@@ -5,6 +5,7 @@
 
 mod envoy;
 pub(crate) mod local;
+mod merge;
 mod shared;
 mod write;
 
@@ -18,6 +19,7 @@ use tulle_proto::core::Node;
 
 pub use envoy::{DOWNSTREAM_CONNECTIONS, XDS_CLUSTER};
 pub use local::{READINESS_PATH, READINESS_PORT, STATS_PATH, STATS_PORT};
+pub use merge::{MergeError, merge};
 pub use shared::{ADMIN_PORT, SHARED_DIRECTORY, SharedFiles, SharedSpec, TOKEN_DIRECTORY, shared};
 pub use write::{WriteError, write};
 
@@ -183,6 +185,8 @@ pub fn files(spec: BootstrapSpec) -> Result<BootstrapFiles, BootstrapError> {
         watched: None,
         listeners: Vec::new(),
         clusters: Vec::new(),
+        tags: Vec::new(),
+        outlier_log: None,
     });
     Ok(BootstrapFiles {
         bootstrap: envoy::render(&bootstrap)?,

@@ -24,14 +24,23 @@ mod capture;
 mod config;
 mod decision;
 mod edit;
+mod environment;
 mod envoy;
 mod gateway;
+pub mod known;
 mod list;
+mod logs;
+mod merge;
 mod names;
+mod overlay;
 mod probes;
 mod quantity;
 mod rejection;
+mod sds;
+mod settings;
 mod sidecar;
+mod tuning;
+mod xray;
 
 use std::collections::BTreeMap;
 
@@ -43,8 +52,9 @@ pub use config::{
     ImagePullPolicy, InjectConfig, InjectConfigError, LogLevel, ResourceList, Resources,
 };
 pub use decision::wants_injection;
-pub use names::{INBOUND_PORTS, PROBES, PROXY, WARNING};
+pub use names::{INBOUND_PORTS, PROBES, PROXY, WARNING, WARNINGS};
 pub use rejection::Rejection;
+pub use settings::{Sds, Stats, Tracing, TracingProvider, Xray, XrayLogLevel};
 
 use decision::Decision;
 
@@ -90,7 +100,9 @@ pub struct Outcome {
 pub fn inject(request: &PodRequest<'_>, config: &InjectConfig) -> Result<Outcome, Rejection> {
     let mut warnings = Vec::new();
     let mut pod = request.pod.clone();
-    let proxy = match decision::decide(request, config, &mut warnings)? {
+    let decision = decision::decide(request, config, &mut warnings)?;
+    let is_new = !matches!(decision, Decision::Injected(_));
+    let proxy = match decision {
         Decision::LeaveAlone => None,
         Decision::Injected(id) => {
             sidecar::refresh(&mut pod, config, &mut warnings)?;
@@ -101,6 +113,9 @@ pub fn inject(request: &PodRequest<'_>, config: &InjectConfig) -> Result<Outcome
         Decision::Gateway(candidate) => gateway::apply(&mut pod, candidate, config, &mut warnings)?
             .then(|| candidate.id.clone()),
     };
+    if proxy.is_some() && is_new && !warnings.is_empty() {
+        edit::annotate(&mut pod, WARNINGS, warnings.join("\n"))?;
+    }
     Ok(Outcome {
         patch: json_patch::diff(request.pod, &pod),
         pod,

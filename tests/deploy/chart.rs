@@ -28,7 +28,7 @@ fn names_do_not_follow_the_release() {
     for object in yaml::documents(&String::from_utf8(output.stdout).expect("text")) {
         let name = object["metadata"]["name"].as_str().expect("a name");
         assert!(
-            ["tulle", "tulle-injector", "tulle-appmesh"].contains(&name),
+            ["tulle", "tulle-dns", "tulle-injector", "tulle-appmesh"].contains(&name),
             "{name}"
         );
     }
@@ -81,7 +81,13 @@ fn ports_agree() {
         .collect();
     assert_eq!(
         ports,
-        [("xds", 15012), ("webhook", 15017), ("metrics", 15014)]
+        [
+            ("xds", 15012),
+            ("webhook", 15017),
+            ("metrics", 15014),
+            ("dns", 15053),
+            ("dns-tcp", 15053),
+        ]
     );
     let service = &object(&objects, "Service", "tulle")["spec"];
     assert_eq!(
@@ -92,6 +98,14 @@ fn ports_agree() {
             {"name": "metrics", "port": 15014, "targetPort": "metrics"},
         ])
     );
+    let dns = &object(&objects, "Service", "tulle-dns")["spec"];
+    assert_eq!(
+        dns["ports"],
+        json!([
+            {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": "dns"},
+            {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": "dns-tcp"},
+        ])
+    );
     let policy = &object(&objects, "NetworkPolicy", "tulle")["spec"];
     let open: Vec<&str> = policy["ingress"][0]["ports"]
         .as_array()
@@ -99,11 +113,12 @@ fn ports_agree() {
         .iter()
         .filter_map(|port| port["port"].as_str())
         .collect();
-    assert_eq!(open, ["xds", "webhook", "metrics"]);
+    assert_eq!(open, ["xds", "webhook", "metrics", "dns", "dns-tcp"]);
     assert_eq!(policy["ingress"].as_array().map(Vec::len), Some(1));
     for selector in [
         &deployment["selector"]["matchLabels"],
         &service["selector"],
+        &dns["selector"],
         &policy["podSelector"]["matchLabels"],
         &object(&objects, "PodDisruptionBudget", "tulle")["spec"]["selector"]["matchLabels"],
         &object(&objects, "PodMonitor", "tulle")["spec"]["selector"]["matchLabels"],
@@ -144,4 +159,18 @@ fn the_pod_knows_who_and_where_it_is() {
     assert_eq!(deployment["replicas"], 2);
     assert!(container["resources"]["requests"]["cpu"].is_string());
     assert!(container["resources"]["requests"]["memory"].is_string());
+}
+
+#[test]
+fn without_dns_nothing_of_it_is_left() {
+    let objects = objects(&["--set", "dns.enabled=false"]);
+    assert!(objects.iter().all(|o| o["metadata"]["name"] != "tulle-dns"));
+    let rendered = serde_json::to_string(&objects).expect("JSON");
+    assert!(!rendered.contains("15053") && !rendered.contains("dns-tcp"));
+    let settings = &object(&objects, "ConfigMap", "tulle")["data"]["config.yaml"];
+    let settings = settings.as_str().expect("text");
+    assert!(
+        settings.contains("dns:\n    enabled: false\n"),
+        "{settings}"
+    );
 }

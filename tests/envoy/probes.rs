@@ -36,6 +36,7 @@ fn pod() -> Value {
         mesh: Some("shop".into()),
         alias: "front_shop".into(),
         pods: Some(Selector::default()),
+        access_log: None,
         ports: [8080, 8081, 8082, 8443].into(),
     };
     let request = PodRequest {

@@ -96,7 +96,23 @@ layer_cluster() {
   local code=0
   cluster_cases "$folder" --skip "$LAST_CASES" "${cluster_arguments[@]}" "${cluster_filter[@]}" || code=1
   # What they judge is what all the others have done.
-  if ((${#cluster_filter[@]} == 0)); then cluster_cases "$folder" "$LAST_CASES" || code=1; fi
+  if ((${#cluster_filter[@]} == 0)); then
+    cluster_cases "$folder" "$LAST_CASES" || code=1
+    bare_cluster || code=1
+  fi
+  return "$code"
+}
+
+# The crates' own ignored tests, all of them, one at a time: they need an API server where no Tulle is at work, with the
+# kinds of App Mesh, or a machine where nothing else is measured.
+bare_cluster() {
+  local name=bare-$$ folder code=0
+  cluster_program up "$name" --bare || return 1
+  folder=$(cluster_program show "$name") && "$folder/enter" kubectl apply --server-side --filename "$root/crds/yaml" \
+    && "$folder/enter" kubectl wait --for=condition=Established --timeout=60s --filename "$root/crds/yaml" \
+    && TULLE_KUBERNETES=$TULLE_NODE cargo test --locked --workspace --no-fail-fast --lib --test api_server \
+      --config "target.'cfg(unix)'.runner = '$folder/enter'" -- --ignored --nocapture --test-threads 1 || code=1
+  cluster_program down "$name" || code=1
   return "$code"
 }
 
@@ -110,7 +126,10 @@ cluster_cases() {
 
 # Whatever way the run ends: no cluster of it stays.
 end_cluster() {
-  if [[ -d /tmp/tulle-cluster-run-$$ ]]; then cluster_program down "run-$$"; fi
+  local name
+  for name in "run-$$" "bare-$$"; do
+    if [[ -d /tmp/tulle-cluster-$name ]]; then cluster_program down "$name"; fi
+  done
 }
 
 keep_cluster() {

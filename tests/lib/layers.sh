@@ -43,7 +43,7 @@ layer_unit() {
   return "$failed"
 }
 
-layer_golden() { need_rust && need_envoys && need_helm && build_tulle && cargo_test --test golden --test deploy; }
+layer_golden() { need_rust && need_envoys && need_helm && build_tulle && cargo_test --test golden --test fields --test deploy; }
 layer_property() { need_rust && need_envoys && cargo_test --test property; }
 layer_protocol() { need_rust && need_grpc_python && need_envoys && build_tulle && cargo_test --test protocol; }
 layer_envoy() { need_rust && need_network_namespaces && need_envoys && build_tulle && cargo_test --test envoy; }

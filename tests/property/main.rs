@@ -3,5 +3,9 @@
 
 mod accepted;
 mod incremental;
+mod invalid;
+mod invalid_meshes;
 mod universe;
+mod valid;
+mod valid_meshes;
 mod wide;

@@ -62,10 +62,19 @@ impl Authority {
 
     /// A certificate for a SPIFFE id.
     pub fn certificate(&self, id: &str) -> Certificate {
+        let id = Ia5String::try_from(id.to_owned()).expect("ASCII");
+        self.sign(SanType::URI(id))
+    }
+
+    /// A certificate for a DNS name.
+    pub fn certificate_for(&self, name: &str) -> Certificate {
+        let name = Ia5String::try_from(name.to_owned()).expect("ASCII");
+        self.sign(SanType::DnsName(name))
+    }
+
+    fn sign(&self, name: SanType) -> Certificate {
         let mut params = CertificateParams::default();
-        params.subject_alt_names = vec![SanType::URI(
-            Ia5String::try_from(id.to_owned()).expect("ASCII"),
-        )];
+        params.subject_alt_names = vec![name];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![
             ExtendedKeyUsagePurpose::ServerAuth,

@@ -102,7 +102,7 @@ impl Names {
 }
 
 /// Static bootstraps of several proxies, to be judged together: clusters and listeners of each are given
-/// names and addresses of its own. If they are refused, each is judged by itself, as it was.
+/// names and addresses of its own. If they are refused, those that are to blame are looked for.
 #[derive(Debug, Default)]
 pub struct Bundle {
     parts: Vec<(String, Value)>,
@@ -114,20 +114,27 @@ impl Bundle {
         self.parts.push((whose.to_owned(), bootstrap));
     }
 
-    fn merged(&self) -> Value {
+    fn merged(parts: &[(String, Value)]) -> Value {
         let mut merged = Value::Null;
-        for (n, (_, part)) in self.parts.iter().enumerate() {
+        for (n, (_, part)) in parts.iter().enumerate() {
             let mut part = part.clone();
             rename(&mut part["static_resources"], n);
             if n == 0 {
                 merged = part;
                 continue;
             }
-            for key in ["clusters", "listeners"] {
-                let more = list(&part["static_resources"], key).to_vec();
+            for key in ["clusters", "listeners", "secrets"] {
+                let more = list(&part["static_resources"], key).iter();
                 match &mut merged["static_resources"][key] {
-                    Value::Array(all) => all.extend(more),
-                    none => *none = more.into(),
+                    // Secrets keep their names, so that those of several proxies may be one.
+                    Value::Array(all) => {
+                        for one in more {
+                            if key != "secrets" || !all.contains(one) {
+                                all.push(one.clone());
+                            }
+                        }
+                    }
+                    none => *none = more.cloned().collect(),
                 }
             }
         }
@@ -139,28 +146,38 @@ impl Bundle {
     /// # Errors
     /// What Envoy says of each bootstrap that it refuses.
     pub fn validate(&self, envoy: &Path) -> Result<(), String> {
-        if self.parts.is_empty() {
-            return Ok(());
-        }
-        let Err(together) = validate(envoy, &self.merged()) else {
-            return Ok(());
-        };
-        let refused: Vec<String> = self
-            .parts
-            .iter()
-            .filter_map(|(whose, part)| {
-                Some(format!(
-                    "Envoy refuses {whose}: {}",
-                    validate(envoy, part).err()?
-                ))
-            })
-            .collect();
+        let refused = Self::refused(envoy, &self.parts);
         if refused.is_empty() {
-            return Err(format!(
-                "Envoy takes each proxy's configuration, and not all in one: {together}"
-            ));
+            return Ok(());
         }
         Err(refused.join("\n"))
+    }
+
+    /// What is refused, found by halves: most often nothing is, or little.
+    fn refused(envoy: &Path, parts: &[(String, Value)]) -> Vec<String> {
+        let (whose, alone) = match parts {
+            [] => return Vec::new(),
+            [(whose, part)] => (whose, Some(part)),
+            [(whose, _), ..] => (whose, None),
+        };
+        if let Some(part) = alone {
+            let refused = validate(envoy, part).err();
+            let refused = refused.map(|why| format!("Envoy refuses {whose}: {why}"));
+            return refused.into_iter().collect();
+        }
+        let Err(together) = validate(envoy, &Self::merged(parts)) else {
+            return Vec::new();
+        };
+        let (first, second) = parts.split_at(parts.len() / 2);
+        let mut refused = Self::refused(envoy, first);
+        refused.extend(Self::refused(envoy, second));
+        if refused.is_empty() {
+            let of = format!("from {whose} on");
+            return vec![format!(
+                "Envoy takes each proxy's configuration {of}, and not all in one: {together}"
+            )];
+        }
+        refused
     }
 }
 

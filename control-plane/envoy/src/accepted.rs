@@ -6,7 +6,7 @@
 use crate::compose::{ComposedRoute, PathCondition, PathHeader, Rewrite};
 use tulle_model::linked::{GatewayRoute, Route};
 use tulle_model::matching::{HostMatch, HttpMatch, PathMatch, PathRewrite, ValueMatch};
-use tulle_model::{Finding, ObjectId, Severity, re2};
+use tulle_model::{Finding, ObjectId, Severity, codes, re2};
 use tulle_proto::RE2_PROGRAM_SIZE;
 
 /// Longest name of a query parameter, in bytes.
@@ -36,7 +36,14 @@ impl Refusal {
     pub(crate) fn finding(&self, object: &ObjectId, part: &str) -> Finding {
         let Self { what, why, help } = self;
         let message = format!("{part} is left out: Envoy refuses its {what}: {why}");
-        Finding::new(Severity::Error, "refused-by-envoy", object, "", message).help(help)
+        Finding::new(
+            Severity::Error,
+            codes::REFUSED_BY_ENVOY,
+            object,
+            "",
+            message,
+        )
+        .help(help)
     }
 }
 

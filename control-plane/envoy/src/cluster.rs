@@ -2,15 +2,16 @@
 
 mod application;
 mod egress;
+mod health;
+mod limits;
 mod passthrough;
 
 use std::time::Duration;
 
 use tulle_model::policy::{IpPreference, Protocol};
-use tulle_proto::cluster::circuit_breakers::Thresholds;
+use tulle_proto::cluster::Cluster;
 use tulle_proto::cluster::cluster::{CommonLbConfig, LbPolicy};
-use tulle_proto::cluster::{CircuitBreakers, Cluster};
-use tulle_proto::core::{Http2ProtocolOptions, RoutingPriority};
+use tulle_proto::core::Http2ProtocolOptions;
 use tulle_proto::pb::envoy::extensions::clusters::common::dns::v3::DnsLookupFamily;
 use tulle_proto::pb::envoy::r#type::v3::Percent;
 use tulle_proto::upstream_http::HttpProtocolOptions;
@@ -30,25 +31,13 @@ const HTTP_PROTOCOL_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProt
 
 /// What every cluster has in common.
 ///
-/// Circuit breakers are open wide, as App Mesh's were where no connection pool is set: Envoy's own 1,024
-/// would refuse requests that nobody asked to be limited. The panic threshold is zero: a proxy whose
+/// Nothing is limited. The panic threshold is zero: a proxy whose
 /// endpoints are all unready answers 503 at once instead of trying pods that said they cannot serve.
 fn base(name: String, connect_timeout: Duration) -> Cluster {
-    let unlimited = Some(wire::u32_value(i32::MAX.unsigned_abs()));
     Cluster {
         name,
         connect_timeout: Some(wire::duration(connect_timeout)),
-        circuit_breakers: Some(CircuitBreakers {
-            thresholds: vec![Thresholds {
-                priority: RoutingPriority::Default.into(),
-                max_connections: unlimited,
-                max_pending_requests: unlimited,
-                max_requests: unlimited,
-                max_retries: unlimited,
-                ..Default::default()
-            }],
-            ..Default::default()
-        }),
+        circuit_breakers: Some(limits::circuit_breakers(None)),
         common_lb_config: Some(CommonLbConfig {
             healthy_panic_threshold: Some(Percent { value: 0.0 }),
             ..Default::default()

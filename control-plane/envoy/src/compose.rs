@@ -15,13 +15,10 @@ use std::fmt;
 
 use tulle_model::linked::{GatewayRoute, HostRoutes, Route};
 use tulle_model::matching::HttpMatch;
-use tulle_model::{Finding, ObjectId, Severity, Str};
+use tulle_model::{Finding, ObjectId, Severity, Str, codes};
 
 use conditions::{ConditionError, Rewritten};
 use path::{GatewayPath, PathError, PathPart};
-
-/// Code of findings about pairs of routes that cannot be joined.
-pub const NOT_COMPOSABLE: &str = "route-not-composable";
 
 /// What one gateway route becomes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -116,7 +113,7 @@ pub fn compose(route: &GatewayRoute) -> Composed {
             composed.findings.push(
                 Finding::new(
                     Severity::Error,
-                    NOT_COMPOSABLE,
+                    codes::ROUTE_NOT_COMPOSABLE,
                     &route.object,
                     "",
                     format!("the route takes no request: {error}"),
@@ -130,7 +127,7 @@ pub fn compose(route: &GatewayRoute) -> Composed {
         composed.findings.push(
             Finding::new(
                 Severity::Warning,
-                "route-never-matches",
+                codes::ROUTE_NEVER_MATCHES,
                 &route.object,
                 "",
                 "no path fits: Envoy's matchers see paths without '?' and '#', in ASCII",
@@ -257,7 +254,7 @@ impl PairError {
         };
         Finding::new(
             Severity::Error,
-            NOT_COMPOSABLE,
+            codes::ROUTE_NOT_COMPOSABLE,
             &route.object,
             "",
             format!(

@@ -9,6 +9,7 @@ use tulle_model::Str;
 use tulle_model::endpoint::EndpointSet;
 use tulle_model::hash::version_of;
 use tulle_proto::core::{HealthStatus, Locality};
+use tulle_proto::endpoint::endpoint::HealthCheckConfig;
 use tulle_proto::endpoint::lb_endpoint::HostIdentifier;
 use tulle_proto::endpoint::{ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints};
 
@@ -16,9 +17,9 @@ use crate::plan::Compiled;
 use crate::{mtls, type_url, wire};
 
 /// The ClusterLoadAssignment `name` with this set of endpoints, grouped by zone, those that take mutual
-/// TLS marked. An empty set is an
-/// assignment without endpoints, which makes Envoy answer 503 at once.
-pub fn endpoints(name: &str, set: &EndpointSet) -> Compiled {
+/// TLS marked. They are asked whether they are well at `health_check_port`, or else at their own. An
+/// empty set is an assignment without endpoints, which makes Envoy answer 503 at once.
+pub fn endpoints(name: &str, set: &EndpointSet, health_check_port: Option<u16>) -> Compiled {
     let mut zones: BTreeMap<Option<&Str>, Vec<LbEndpoint>> = BTreeMap::new();
     for endpoint in &set.endpoints {
         zones
@@ -26,7 +27,7 @@ pub fn endpoints(name: &str, set: &EndpointSet) -> Compiled {
             .or_default()
             .push(LbEndpoint {
                 metadata: endpoint.mtls.then(mtls::endpoint),
-                ..lb_endpoint(endpoint.ip, endpoint.port)
+                ..lb_endpoint(endpoint.ip, endpoint.port, health_check_port)
             });
     }
     let assignment = ClusterLoadAssignment {
@@ -47,7 +48,7 @@ pub fn endpoints(name: &str, set: &EndpointSet) -> Compiled {
     Compiled {
         type_url: type_url::ENDPOINTS,
         name: name.into(),
-        version: version_of(&(name, set)),
+        version: version_of(&(name, set, health_check_port)),
         bytes: assignment.encode_to_vec(),
         requires: Vec::new(),
         touches: Vec::new(),
@@ -61,18 +62,27 @@ pub(crate) fn one(cluster_name: String, ip: IpAddr, port: u16) -> ClusterLoadAss
     ClusterLoadAssignment {
         cluster_name,
         endpoints: vec![LocalityLbEndpoints {
-            lb_endpoints: vec![lb_endpoint(ip, port)],
+            lb_endpoints: vec![lb_endpoint(ip, port, None)],
             ..Default::default()
         }],
         ..Default::default()
     }
 }
 
-fn lb_endpoint(ip: IpAddr, port: u16) -> LbEndpoint {
+/// Where health checks go, if not to an endpoint's own port.
+pub(crate) fn checked_at(port: Option<u16>) -> Option<HealthCheckConfig> {
+    port.map(|port| HealthCheckConfig {
+        port_value: port.into(),
+        ..Default::default()
+    })
+}
+
+fn lb_endpoint(ip: IpAddr, port: u16, health_check_port: Option<u16>) -> LbEndpoint {
     LbEndpoint {
         health_status: HealthStatus::Unknown.into(),
         host_identifier: Some(HostIdentifier::Endpoint(Endpoint {
             address: Some(wire::address(ip, port)),
+            health_check_config: checked_at(health_check_port),
             ..Default::default()
         })),
         ..Default::default()
@@ -103,7 +113,7 @@ mod tests {
                 endpoint("10.0.0.4", Some("b")),
             ],
         };
-        let compiled = endpoints("cds", &set);
+        let compiled = endpoints("cds", &set, None);
         let message = ClusterLoadAssignment::decode(&*compiled.bytes).unwrap();
         let zones: Vec<_> = message
             .endpoints
@@ -118,11 +128,11 @@ mod tests {
 
     #[test]
     fn an_empty_set_is_an_assignment_without_endpoints() {
-        let compiled = endpoints("cds", &EndpointSet::default());
+        let compiled = endpoints("cds", &EndpointSet::default(), None);
         let message = ClusterLoadAssignment::decode(&*compiled.bytes).unwrap();
         assert_eq!(message.cluster_name, "cds");
         assert!(message.endpoints.is_empty());
-        let other = endpoints("other", &EndpointSet::default());
+        let other = endpoints("other", &EndpointSet::default(), None);
         assert_ne!(compiled.version, other.version);
     }
 }

@@ -1,7 +1,7 @@
 //! What a view's owner asked for and cannot have in this form.
 
 use tulle_model::linked::{GatewayRoute, OutboundPort, ProxyView, Role, Route};
-use tulle_model::{Capture, Finding, Severity};
+use tulle_model::{Capture, Finding, Severity, codes};
 
 use crate::accepted;
 use crate::listener::tcp_chains;
@@ -51,7 +51,7 @@ fn outbound(port: &OutboundPort, capture: Capture, findings: &mut Vec<Finding>) 
             service.host, port.port
         );
         let object = &service.object;
-        let finding = Finding::new(Severity::Warning, "port-shared", object, "", message);
+        let finding = Finding::new(Severity::Warning, codes::PORT_SHARED, object, "", message);
         findings.push(finding.help(help));
     }
 }

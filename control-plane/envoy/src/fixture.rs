@@ -40,6 +40,7 @@ pub(crate) fn view() -> ProxyView {
         mesh: "shop".into(),
         alias: "front_shop".into(),
         ip: IpPreference::Unset,
+        access_log: None,
         role: Role::Sidecar(Sidecar {
             inbound: Vec::new(),
             outbound: Vec::new(),
@@ -193,12 +194,17 @@ pub(crate) fn colour() -> HostRoutes {
 fn cluster(to: Destination, discovery: Discovery) -> ViewCluster {
     ViewCluster {
         origin: object("VirtualNode", &to.workload.name),
+        hostname: format!("{}.shop.svc.cluster.local", to.workload.name).into(),
         to,
         policy: None,
         suffix: None,
         discovery,
         ip: IpPreference::Unset,
+        pool: None,
         mtls: None,
+        tls: None,
+        outlier_detection: None,
+        health_check: None,
     }
 }
 
@@ -302,6 +308,8 @@ pub(crate) fn sidecar(egress: EgressPolicy) -> ProxyView {
         protocol,
         limits: limits(),
         mtls: MtlsMode::Off,
+        tls: None,
+        pool: None,
     };
     ProxyView {
         role: Role::Sidecar(Sidecar {
@@ -353,6 +361,8 @@ pub(crate) fn gateway() -> ProxyView {
     let listener = |port, protocol, routes: Vec<GatewayRoute>| GatewayListener {
         port,
         protocol,
+        tls: None,
+        pool: None,
         routes: routes.into_iter().map(Arc::new).collect(),
     };
     let suffix = |text: &str| HostMatch::Suffix(text.into());

@@ -17,6 +17,7 @@ pub mod type_url;
 mod accepted;
 mod cluster;
 mod endpoints;
+mod files;
 mod findings;
 mod listener;
 mod mtls;
@@ -24,13 +25,15 @@ mod plan;
 mod route;
 mod static_bootstrap;
 mod targets;
+mod tls;
 mod wire;
 
 #[cfg(test)]
 mod fixture;
 
 pub use endpoints::endpoints;
+pub use files::{KubernetesSecret, kubernetes_secrets};
 pub use findings::findings;
 pub use listener::{INBOUND_CAPTURE_PORT, OUTBOUND_CAPTURE_PORT};
-pub use plan::{Compiled, Key, Plan, Planned, plan};
+pub use plan::{Assignment, Compiled, Key, Plan, Planned, plan};
 pub use static_bootstrap::{StaticBootstrapError, static_bootstrap};

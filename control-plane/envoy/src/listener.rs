@@ -3,6 +3,7 @@
 //! What is in a listener does not follow from what is in its routes: a listener that changes drains the
 //! connections of its changed filter chains, a route configuration that changes disturbs nobody.
 
+mod access_log;
 mod bind;
 mod egress;
 mod gateway;
@@ -66,6 +67,14 @@ fn destination_port(port: u16) -> FilterChainMatch {
     FilterChainMatch {
         destination_port: Some(wire::u32_value(port.into())),
         ..Default::default()
+    }
+}
+
+/// Connections in TLS; those that are not go where no transport protocol is asked for.
+fn in_tls(of: Option<FilterChainMatch>) -> FilterChainMatch {
+    FilterChainMatch {
+        transport_protocol: "tls".to_owned(),
+        ..of.unwrap_or_default()
     }
 }
 

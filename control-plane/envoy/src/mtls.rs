@@ -144,7 +144,7 @@ pub(crate) fn requires() -> [(&'static str, Str); 2] {
     [secrets::CERTIFICATE, secrets::ROOTS].map(|name| (type_url::SECRET, name.into()))
 }
 
-fn socket<M: prost::Name>(context: &M) -> TransportSocket {
+pub(crate) fn socket<M: prost::Name>(context: &M) -> TransportSocket {
     TransportSocket {
         name: TLS_SOCKET.to_owned(),
         config_type: Some(ConfigType::TypedConfig(tulle_proto::any(context))),

@@ -91,6 +91,43 @@ pub fn egress_tcp_stat_prefix(host: &str, port: u16) -> String {
     format!("{EGRESS_STAT_PREFIX}.{host}.{port}")
 }
 
+/// The static cluster of a secret server on a local socket, which a proxy's bootstrap has.
+pub const SDS_CLUSTER: &str = "static_cluster_sds_unix_socket";
+
+/// A certificate in files of the proxy's container.
+pub fn file_certificate(chain: &str, key: &str) -> String {
+    // So that two pairs of paths never make one name.
+    let plain = |path: &str| path.replace('%', "%25").replace('~', "%7E");
+    format!("file-cert:{}~{}", plain(chain), plain(key))
+}
+
+/// The paths in a name made by [`file_certificate`] or [`file_roots`].
+pub(crate) fn files_of(name: &str) -> Vec<String> {
+    if let Some(chain) = name.strip_prefix("file-root:") {
+        return vec![chain.to_owned()];
+    }
+    let paths = name.strip_prefix("file-cert:").into_iter();
+    let paths = paths.flat_map(|paths| paths.split('~'));
+    paths
+        .map(|path| path.replace("%7E", "~").replace("%25", "%"))
+        .collect()
+}
+
+/// Roots in a file of the proxy's container.
+pub fn file_roots(chain: &str) -> String {
+    format!("file-root:{chain}")
+}
+
+/// The certificate in a Kubernetes Secret of the proxy's namespace.
+pub fn kubernetes_certificate(secret: &str) -> String {
+    format!("kubernetes-cert:{secret}")
+}
+
+/// The roots in a Kubernetes Secret of the proxy's namespace.
+pub fn kubernetes_roots(secret: &str) -> String {
+    format!("kubernetes-root:{secret}")
+}
+
 /// The virtual host of undeclared hosts where the egress policy lets them pass.
 pub const ALLOW_ALL_VIRTUAL_HOST: &str = "mesh_allow_all";
 

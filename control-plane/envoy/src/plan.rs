@@ -11,6 +11,7 @@ use tulle_model::linked::{Discovery, ProxyView, Role};
 use tulle_model::settings::Settings;
 use tulle_model::{Capture, ObjectId, Str};
 
+use crate::files::Named;
 use crate::targets::ClusterNames;
 use crate::{cluster, listener, names, route};
 
@@ -128,9 +129,19 @@ impl<'a> Planned<'a> {
 pub struct Plan<'a> {
     /// Clusters, listeners and route configurations; each name of a type once.
     pub resources: Vec<Planned<'a>>,
-    /// Endpoints, which change on a lane of their own: the name of the ClusterLoadAssignment and the set
-    /// to be compiled under it by [`crate::endpoints`]; sorted by name, each once.
-    pub assignments: Vec<(Str, EndpointSetId)>,
+    /// Endpoints, which change on a lane of their own; sorted by name, each once.
+    pub assignments: Vec<Assignment>,
+}
+
+/// A ClusterLoadAssignment: what [`crate::endpoints`] is to be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Assignment {
+    /// Its name.
+    pub name: Str,
+    /// Its endpoints.
+    pub set: EndpointSetId,
+    /// Where they are asked whether they are well; `None`: on the port of the traffic.
+    pub health_check_port: Option<u16>,
 }
 
 /// Collects resources; of two under one name the first counts, since Envoy refuses the second.
@@ -159,6 +170,7 @@ pub fn plan<'a>(view: &'a ProxyView, capture: Capture, settings: &Settings) -> P
     let names = ClusterNames::of(view);
     let mut builder = Builder::default();
     builder.add(cluster::egress(view));
+    builder.add(Named::by(view).files(&view.object));
     match &view.role {
         Role::Sidecar(sidecar) => {
             builder.add(cluster::application(view, sidecar, capture));
@@ -179,16 +191,21 @@ pub fn plan<'a>(view: &'a ProxyView, capture: Capture, settings: &Settings) -> P
     }
 }
 
-fn assignments(view: &ProxyView) -> Vec<(Str, EndpointSetId)> {
+fn assignments(view: &ProxyView) -> Vec<Assignment> {
     let mut assignments = BTreeMap::new();
     for cluster in &view.clusters {
         if let Discovery::Endpoints(set) = &cluster.discovery {
+            let name = Str::from(names::egress_cluster(&view.mesh, &cluster.to));
             assignments
-                .entry(Str::from(names::egress_cluster(&view.mesh, &cluster.to)))
-                .or_insert_with(|| set.clone());
+                .entry(name.clone())
+                .or_insert_with(|| Assignment {
+                    name,
+                    set: set.clone(),
+                    health_check_port: cluster.health_check_port(),
+                });
         }
     }
-    assignments.into_iter().collect()
+    assignments.into_values().collect()
 }
 
 #[cfg(test)]

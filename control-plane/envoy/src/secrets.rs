@@ -6,6 +6,8 @@ use tulle_proto::core::data_source::Specifier;
 use tulle_proto::tls::secret::Type;
 use tulle_proto::tls::{CertificateValidationContext, Secret, TlsCertificate};
 
+use crate::names;
+
 /// The name under which clusters and listeners ask for the proxy's own certificate.
 pub const CERTIFICATE: &str = "default";
 /// The name under which clusters and listeners ask for the roots that they trust.
@@ -31,6 +33,47 @@ pub fn validation_context(name: &str, roots_pem: &[u8]) -> Vec<u8> {
     encode(name, Type::ValidationContext(context))
 }
 
+/// The same secret, with the paths of its files spelled otherwise; another spelling for each `time`. `None` if it names no
+/// files.
+///
+/// Envoy reads the files of a secret again if the secret is not what it was, and then alone tells whether it has them.
+pub fn respelled(secret: &[u8], time: u32) -> Option<Vec<u8>> {
+    let mut secret = Secret::decode(secret).ok()?;
+    let sources = match secret.r#type.as_mut()? {
+        Type::TlsCertificate(own) => vec![&mut own.certificate_chain, &mut own.private_key],
+        Type::ValidationContext(own) => vec![&mut own.trusted_ca],
+        _ => return None,
+    };
+    let mut any = false;
+    for source in sources.into_iter().flatten() {
+        if let Some(Specifier::Filename(path)) = &mut source.specifier {
+            *path = respelled_path(path, time);
+            any = true;
+        }
+    }
+    any.then(|| secret.encode_to_vec())
+}
+
+/// Whether Envoy's words of what it refuses are of a file that the secret of this name needs, or of its folder.
+pub fn is_blamed(name: &str, words: &str) -> bool {
+    let paths = names::files_of(name);
+    paths.iter().any(|path| {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        words.contains(path.as_str()) || words.contains(&format!("{folder}/:"))
+    })
+}
+
+fn respelled_path(path: &str, time: u32) -> String {
+    let (root, mut rest) = match path.strip_prefix('/') {
+        Some(rest) => ("/", rest),
+        None => ("", path),
+    };
+    while let Some(plain) = rest.strip_prefix("./") {
+        rest = plain;
+    }
+    format!("{root}{}{rest}", "./".repeat(time as usize % 16))
+}
+
 fn encode(name: &str, secret: Type) -> Vec<u8> {
     let secret = Secret {
         name: name.to_owned(),
@@ -49,6 +92,40 @@ fn inline(bytes: &[u8]) -> DataSource {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_spelled_otherwise_each_time_and_means_the_same() {
+        for (path, time, expected) in [
+            ("/c/.d/e.pem", 1, "/./c/.d/e.pem"),
+            ("/./c/e.pem", 2, "/././c/e.pem"),
+            ("/././.c/e.pem", 16, "/.c/e.pem"),
+            ("c/e.pem", 1, "./c/e.pem"),
+        ] {
+            assert_eq!(respelled_path(path, time), expected);
+        }
+        assert_eq!(respelled(&validation_context(ROOTS, b"roots"), 1), None);
+    }
+
+    #[test]
+    fn envoys_words_tell_which_secret_they_are_of() {
+        let certificate = names::file_certificate("/c/web.pem", "/k/web~.key");
+        for (words, expected) in [
+            ("Invalid path: /c/web.pem", true),
+            ("Invalid path: /k/web~.key", true),
+            (
+                "unable to add filesystem watch for file /k/: No such file or directory",
+                true,
+            ),
+            ("Invalid path: /c/other.pem", false),
+        ] {
+            assert_eq!(is_blamed(&certificate, words), expected, "{words}");
+        }
+        assert!(is_blamed(
+            &names::file_roots("/ca.pem"),
+            "Invalid path: /ca.pem"
+        ));
+        assert!(!is_blamed(ROOTS, "Invalid path: /ca.pem"));
+    }
 
     #[test]
     fn secrets_hold_their_pem_inline() {

@@ -100,9 +100,9 @@ pub fn static_bootstrap<'a>(
     } = parts;
     for cluster in &mut clusters {
         inline_endpoints(cluster, &endpoints);
-        let sockets = &mut cluster.transport_socket_matches;
-        let sockets = sockets.iter_mut();
-        let sockets = sockets.filter_map(|matched| matched.transport_socket.as_mut());
+        let matched = cluster.transport_socket_matches.iter_mut();
+        let matched = matched.filter_map(|matched| matched.transport_socket.as_mut());
+        let sockets = matched.chain(&mut cluster.transport_socket);
         secrets::inline(&cluster.name, sockets, &secrets)?;
     }
     for listener in &mut listeners {

@@ -19,6 +19,7 @@ use jsonwebtoken::errors::ErrorKind;
 use kube::Client;
 
 use crate::api::ApiError;
+use crate::fault::TokenFault;
 use claims::{Claims, Shape};
 use keys::{Found, Key, KeySet};
 use review::Reviews;
@@ -54,33 +55,6 @@ pub struct Verified {
 /// The variants are for logs and never contain the token. To its bearer all but the temporary ones should look the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
-    /// Longer than any token of a cluster.
-    #[error("token too long")]
-    TooLong,
-    /// No JWT, or none that a cluster writes.
-    #[error("token malformed")]
-    Malformed,
-    /// Signed by an algorithm that is not that of the key, or not at all.
-    #[error("token signed by an algorithm that is not accepted")]
-    Algorithm,
-    /// Signed by a key that the cluster does not publish (any more).
-    #[error("token signed by an unknown key")]
-    UnknownKey,
-    /// The signature does not fit.
-    #[error("token signature is wrong")]
-    Signature,
-    /// Issued by another.
-    #[error("token of another issuer")]
-    Issuer,
-    /// Meant for another.
-    #[error("token for another audience")]
-    Audience,
-    /// Its time is over.
-    #[error("token expired")]
-    Expired,
-    /// Its time has not begun.
-    #[error("token not valid yet")]
-    NotYetValid,
     /// Not bound to a pod, as projected tokens are.
     #[error("token not bound to a pod")]
     Unbound,
@@ -96,6 +70,9 @@ pub enum ProofError {
     /// More questions to the API server are waiting than is healthy.
     #[error("too many tokens wait to be checked")]
     Busy,
+    /// The token itself is to be refused.
+    #[error(transparent)]
+    Token(#[from] TokenFault),
 }
 
 impl ProofError {
@@ -131,7 +108,7 @@ impl ProjectedTokens {
         let shape = Shape::of(token)?;
         match self.keys.find(shape.key_id()).await {
             Found::Key { issuer, key } => local(&shape, &issuer, &key)?.verified(now),
-            Found::Unknown => Err(ProofError::UnknownKey),
+            Found::Unknown => Err(ProofError::Token(TokenFault::UnknownKey)),
             Found::Unreadable => self.reviews.review(&shape, now).await,
             Found::Unavailable(error) => Err(ProofError::Unavailable(error)),
         }
@@ -147,7 +124,7 @@ impl fmt::Debug for ProjectedTokens {
 /// The claims of a token whose signature holds and that was issued by `issuer`.
 fn local(shape: &Shape<'_>, issuer: &str, key: &Key) -> Result<Claims, ProofError> {
     if shape.algorithm() != Some(key.algorithm) {
-        return Err(ProofError::Algorithm);
+        return Err(TokenFault::Algorithm.into());
     }
     let mut validation = jsonwebtoken::Validation::new(key.algorithm);
     // Times, audience and issuer are looked at by `Claims`, against the caller's clock.
@@ -156,13 +133,13 @@ fn local(shape: &Shape<'_>, issuer: &str, key: &Key) -> Result<Claims, ProofErro
     validation.required_spec_claims.clear();
     let claims = jsonwebtoken::decode::<Claims>(shape.token(), &key.key, &validation)
         .map_err(|error| match error.kind() {
-            ErrorKind::InvalidSignature => ProofError::Signature,
-            ErrorKind::InvalidAlgorithm => ProofError::Algorithm,
-            _ => ProofError::Malformed,
+            ErrorKind::InvalidSignature => ProofError::Token(TokenFault::Signature),
+            ErrorKind::InvalidAlgorithm => ProofError::Token(TokenFault::Algorithm),
+            _ => ProofError::Token(TokenFault::Malformed),
         })?
         .claims;
     if claims.issuer() != issuer {
-        return Err(ProofError::Issuer);
+        return Err(TokenFault::Issuer.into());
     }
     Ok(claims)
 }

@@ -14,6 +14,7 @@ use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 use tulle_model::{Capture, ProxyId};
 
+use crate::fault::TokenFault;
 use crate::spiffe::TrustDomain;
 use crate::state::{StateDirectory, StateError};
 use keys::KeyRing;
@@ -65,36 +66,12 @@ pub enum TokenError {
     /// A life longer than [`MAX_LIFETIME`] or none at all was asked for.
     #[error("a token may live between one second and 366 days, not {0:?}")]
     Lifetime(Duration),
-    /// Longer than any token of ours.
-    #[error("token too long")]
-    TooLong,
-    /// No JWT, or one with a header or claims that we never write.
-    #[error("token malformed")]
-    Malformed,
-    /// Signed by another algorithm than ours, or not at all.
-    #[error("token signed by an algorithm that is not accepted")]
-    Algorithm,
-    /// Signed by a key that is not ours (any more).
-    #[error("token signed by an unknown key")]
-    UnknownKey,
-    /// The signature does not fit.
-    #[error("token signature is wrong")]
-    Signature,
-    /// Issued by another.
-    #[error("token of another issuer")]
-    Issuer,
-    /// Meant for another.
-    #[error("token for another audience")]
-    Audience,
-    /// Its time is over.
-    #[error("token expired")]
-    Expired,
-    /// Its time has not begun.
-    #[error("token not valid yet")]
-    NotYetValid,
     /// The proxy or capture mode it names cannot be understood.
     #[error("token with unusable claims: {0}")]
     Claims(String),
+    /// The token itself is to be refused.
+    #[error(transparent)]
+    Token(#[from] TokenFault),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -197,28 +174,28 @@ impl TokenIssuer {
     /// Why the token is not good.
     pub fn verify_until(&self, token: &str) -> Result<(ProxyClaims, SystemTime), TokenError> {
         if token.len() > MAX_LENGTH {
-            return Err(TokenError::TooLong);
+            return Err(TokenFault::TooLong.into());
         }
         let header = jsonwebtoken::decode_header(token).map_err(|e| match e.kind() {
             // `alg` names something that is no algorithm at all, such as "none".
             ErrorKind::Json(e) if e.to_string().contains("unknown variant") => {
-                TokenError::Algorithm
+                TokenError::Token(TokenFault::Algorithm)
             }
-            _ => TokenError::Malformed,
+            _ => TokenError::Token(TokenFault::Malformed),
         })?;
         if header.alg != Algorithm::ES256 {
-            return Err(TokenError::Algorithm);
+            return Err(TokenFault::Algorithm.into());
         }
-        let id = header.kid.as_deref().ok_or(TokenError::UnknownKey)?;
+        let id = header.kid.as_deref().ok_or(TokenFault::UnknownKey)?;
         // Nothing but what we write: no key or key URL of the bearer's own, no extension that we would have to understand.
         let plain = Header {
             kid: header.kid.clone(),
             ..Header::new(Algorithm::ES256)
         };
         if header != plain {
-            return Err(TokenError::Malformed);
+            return Err(TokenFault::Malformed.into());
         }
-        let key = self.verifier(id)?.ok_or(TokenError::UnknownKey)?;
+        let key = self.verifier(id)?.ok_or(TokenFault::UnknownKey)?;
 
         let mut validation = Validation::new(Algorithm::ES256);
         validation.leeway = LEEWAY.as_secs();
@@ -231,7 +208,7 @@ impl TokenIssuer {
             .claims;
 
         if claims.exp.saturating_sub(claims.iat) > MAX_LIFETIME.as_secs() {
-            return Err(TokenError::Malformed);
+            return Err(TokenFault::Malformed.into());
         }
         let unusable = |e: &dyn std::fmt::Display| TokenError::Claims(e.to_string());
         let verified = ProxyClaims {
@@ -286,13 +263,13 @@ impl TokenIssuer {
 
 fn refusal(error: &jsonwebtoken::errors::Error) -> TokenError {
     match error.kind() {
-        ErrorKind::InvalidSignature => TokenError::Signature,
-        ErrorKind::ExpiredSignature => TokenError::Expired,
-        ErrorKind::ImmatureSignature => TokenError::NotYetValid,
-        ErrorKind::InvalidIssuer => TokenError::Issuer,
-        ErrorKind::InvalidAudience => TokenError::Audience,
-        ErrorKind::InvalidAlgorithm => TokenError::Algorithm,
-        _ => TokenError::Malformed,
+        ErrorKind::InvalidSignature => TokenError::Token(TokenFault::Signature),
+        ErrorKind::ExpiredSignature => TokenError::Token(TokenFault::Expired),
+        ErrorKind::ImmatureSignature => TokenError::Token(TokenFault::NotYetValid),
+        ErrorKind::InvalidIssuer => TokenError::Token(TokenFault::Issuer),
+        ErrorKind::InvalidAudience => TokenError::Token(TokenFault::Audience),
+        ErrorKind::InvalidAlgorithm => TokenError::Token(TokenFault::Algorithm),
+        _ => TokenError::Token(TokenFault::Malformed),
     }
 }
 

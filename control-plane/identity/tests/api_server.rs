@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use k8s_openapi::api::core::v1::{Pod, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::config::AuthInfo;
 use kube::{Api, Client, Config};
@@ -23,7 +24,7 @@ use tulle_identity::ca::{CaState, Stage};
 use tulle_identity::cluster::{ROTATE, SECRET_NAME, USERS_SECRET_NAME, read_state};
 use tulle_identity::{
     AuthoritySource, ClusterAuthority, Evidence, Keeper, KeeperInputs, ProjectedTokens, ProofError,
-    RotationPolicy, TrustDomain,
+    RotationPolicy, TokenFault, TrustDomain,
 };
 
 const NAMESPACE: &str = "tulle-system";
@@ -244,13 +245,19 @@ async fn tokens_of_a_real_cluster() {
     assert!(left > Duration::from_secs(500) && left <= Duration::from_secs(600));
     for tokens in [&by_keys, &asking] {
         let refused = |token| tokens.verify(token, now());
-        assert_eq!(refused(&foreign).await, Err(ProofError::Audience));
+        assert_eq!(
+            refused(&foreign).await,
+            Err(ProofError::Token(TokenFault::Audience))
+        );
         assert_eq!(refused(&unbound).await, Err(ProofError::Unbound));
         let mut forged = good.clone();
         forged.replace_range(forged.len() - 8.., "AAAAAAAA");
         let error = refused(&forged).await.unwrap_err();
         assert!(
-            matches!(error, ProofError::Signature | ProofError::Refused),
+            matches!(
+                error,
+                ProofError::Token(TokenFault::Signature) | ProofError::Refused
+            ),
             "{error}"
         );
     }
@@ -301,6 +308,7 @@ struct Replica {
     evidence: watch::Sender<Evidence>,
     authority: Arc<ClusterAuthority>,
     _policy: watch::Sender<RotationPolicy>,
+    _owner: watch::Sender<Option<OwnerReference>>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -313,16 +321,18 @@ impl Replica {
         );
         let secret = watch::channel(None).0;
         let users = watch::channel(None).0;
+        let owner = watch::channel(None).0;
         let inputs = KeeperInputs {
             leads: leads.subscribe(),
             secret: secret.subscribe(),
             users: users.subscribe(),
             evidence: evidence.subscribe(),
             policy: policy.subscribe(),
+            owner: owner.subscribe(),
         };
         let domain = TrustDomain::default();
         let authority = ClusterAuthority::follow(domain.clone(), secret.subscribe());
-        let keeper = Keeper::new(client.clone(), NAMESPACE, domain, None, inputs);
+        let keeper = Keeper::new(client.clone(), NAMESPACE, domain, inputs);
         let api = Api::<Secret>::namespaced(client.clone(), NAMESPACE);
         let follow = tokio::spawn(async move {
             loop {
@@ -347,6 +357,7 @@ impl Replica {
             evidence,
             authority,
             _policy: policy,
+            _owner: owner,
             tasks: vec![tokio::spawn(keeper.run()), follow],
         }
     }

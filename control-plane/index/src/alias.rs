@@ -1,7 +1,7 @@
 //! Names inside a mesh: each has one owner, and references find it.
 
 use tulle_model::fragment::Ref;
-use tulle_model::{Finding, Name, ObjectId, Severity, Str};
+use tulle_model::{Code, Finding, Name, ObjectId, Severity, Str, codes};
 
 use crate::key::{Kind, Member};
 use crate::reader::Reader;
@@ -41,7 +41,7 @@ pub(crate) fn standing(member: &Member, reader: &mut Reader<'_>) -> Standing {
         reader.report(
             Finding::new(
                 severity,
-                "duplicate-name",
+                codes::DUPLICATE_NAME,
                 &object,
                 "spec.awsName",
                 format!("{word} {winner} has the name {alias} in mesh {mesh} already; {effect}"),
@@ -68,7 +68,7 @@ pub(crate) fn mesh_of(kind: Kind, name: &Name, reader: &mut Reader<'_>) -> Optio
 /// A reference that leads nowhere.
 #[derive(Debug)]
 pub(crate) struct Unresolved {
-    code: &'static str,
+    code: Code,
     message: String,
     help: String,
 }
@@ -102,7 +102,7 @@ pub(crate) fn resolve(
             };
             let claims = reader.claims(kind, mesh, &claimed);
             claims.into_iter().next().ok_or_else(|| Unresolved {
-                code: "dangling-reference",
+                code: codes::DANGLING_REFERENCE,
                 message: format!("mesh {mesh} has no {word} with the awsName {alias}"),
                 help: format!("create it, or refer to an existing {word}"),
             })
@@ -112,18 +112,18 @@ pub(crate) fn resolve(
             match reader.standing(&member) {
                 Standing::In { mesh: its } if its == *mesh => Ok(name.clone()),
                 Standing::Absent => Err(Unresolved {
-                    code: "dangling-reference",
+                    code: codes::DANGLING_REFERENCE,
                     message: format!("{member} does not exist"),
                     help: format!("create it, or refer to an existing {word}"),
                 }),
                 Standing::NoMesh => Err(Unresolved {
-                    code: "foreign-mesh",
+                    code: codes::FOREIGN_MESH,
                     message: format!("{member} belongs to no mesh"),
                     help: format!("bring it into mesh {mesh}; see its own findings"),
                 }),
                 Standing::In { mesh: its } | Standing::Lost { mesh: its, .. } if its != *mesh => {
                     Err(Unresolved {
-                        code: "foreign-mesh",
+                        code: codes::FOREIGN_MESH,
                         message: format!(
                             "{member} belongs to mesh {its}, and this object to mesh {mesh}"
                         ),
@@ -131,7 +131,7 @@ pub(crate) fn resolve(
                     })
                 }
                 Standing::Lost { alias, winner, .. } => Err(Unresolved {
-                    code: "duplicate-name",
+                    code: codes::DUPLICATE_NAME,
                     message: format!(
                         "{member} gives way to {word} {winner}: both have the name {alias}"
                     ),

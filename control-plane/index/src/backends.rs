@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tulle_model::fragment::{BackendGroupRef, Ref, Workload};
 use tulle_model::policy::ClientPolicy;
-use tulle_model::{Finding, Name, Severity, Str};
+use tulle_model::{Finding, Name, Severity, Str, codes};
 
 use crate::alias;
 use crate::key::{Kind, Member};
@@ -75,7 +75,7 @@ fn duplicate(workload: &Workload, first: &Callable, other: &Callable) -> Finding
     );
     Finding::new(
         Severity::Warning,
-        "duplicate-backend",
+        codes::DUPLICATE_BACKEND,
         &workload.object,
         &other.field,
         message,
@@ -96,7 +96,7 @@ fn group_services(
             reader.report(
                 Finding::new(
                     Severity::Warning,
-                    "empty-group",
+                    codes::EMPTY_GROUP,
                     &workload.object,
                     &reference.field,
                     format!("namespace {namespace} has no VirtualService of mesh {mesh}"),

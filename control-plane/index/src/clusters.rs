@@ -1,16 +1,18 @@
 //! The clusters of a view: one for each destination and client policy.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tulle_model::hash::version_of;
-use tulle_model::linked::{ClusterMtls, Discovery, Route, ViewCluster};
+use tulle_model::linked::{ClusterMtls, Destination, Discovery, Route, ViewCluster};
 use tulle_model::policy::{ClientPolicy, MtlsMode};
+use tulle_model::traffic::Pool;
 use tulle_model::{ObjectId, Str};
 
-use crate::mtls;
+use crate::gateway::pool;
 use crate::reader::Reader;
 use crate::value::Source;
+use crate::{mtls, tls};
 
 /// Hexadecimal digits of a suffix.
 const SUFFIX: usize = 8;
@@ -31,6 +33,8 @@ pub(crate) fn sources(routes: &[Route], reader: &mut Reader<'_>) -> Vec<Arc<Sour
 #[derive(Debug, Default)]
 pub(crate) struct Clusters {
     sources: Vec<(Arc<Source>, Option<ClientPolicy>)>,
+    /// How much may be sent at a time, where anything limits it.
+    pools: BTreeMap<Destination, Pool>,
 }
 
 impl Clusters {
@@ -39,6 +43,14 @@ impl Clusters {
         let sources = sources.iter();
         self.sources
             .extend(sources.map(|source| (source.clone(), policy.cloned())));
+    }
+
+    /// Lets one more caller send so much to a destination at a time.
+    pub(crate) fn limit(&mut self, to: &Destination, more: Pool) {
+        self.pools
+            .entry(to.clone())
+            .and_modify(|pool| *pool = pool::sum(*pool, more))
+            .or_insert(more);
     }
 
     /// The clusters, sorted by destination and policy. A destination under several policies keeps its
@@ -69,12 +81,22 @@ impl Clusters {
                     suffix: (!plain).then(|| suffix(policy.as_ref())),
                     origin: source.origin.clone(),
                     discovery: source.discovery.clone(),
+                    hostname: source.hostname.clone(),
                     ip: source.ip,
+                    pool: self.pool(&source.to),
                     mtls: mtls(client, source, policy.as_ref(), mode, reader),
+                    tls: tls::client(client, source, policy.as_ref(), reader),
+                    outlier_detection: source.outlier_detection,
+                    health_check: source.health_check.clone(),
                 });
             }
         }
         clusters
+    }
+
+    fn pool(&self, to: &Destination) -> Option<Pool> {
+        let pool = self.pools.get(to).copied();
+        pool.filter(|pool| *pool != Pool::default())
     }
 }
 
@@ -87,10 +109,13 @@ fn mtls(
     mode: MtlsMode,
     reader: &mut Reader<'_>,
 ) -> Option<ClusterMtls> {
-    let said = policy.is_some_and(|policy| policy.covers(source.to.port));
-    if source.strict {
-        mtls::check_call(client, source, said, mode, reader);
+    let covering = policy.and_then(|policy| policy.tls.as_ref());
+    let covering = covering.filter(|tls| tls.covers(source.to.port));
+    // With TLS that is enforced nothing goes in plaintext.
+    if source.strict && !covering.is_some_and(|tls| tls.enforce) {
+        mtls::check_call(client, source, covering.is_some(), mode, reader);
     }
+    let said = covering.is_some() || source.tls.is_some();
     if said || mode == MtlsMode::Off || source.identities.is_empty() {
         return None;
     }
@@ -100,7 +125,6 @@ fn mtls(
 }
 
 fn suffix(policy: Option<&ClientPolicy>) -> Str {
-    let fingerprint = policy.map(|policy| &*policy.fingerprint);
-    let hash = version_of(&fingerprint);
+    let hash = version_of(&policy);
     format!("_{}", &hash[..SUFFIX.min(hash.len())]).into()
 }

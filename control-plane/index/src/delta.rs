@@ -17,11 +17,13 @@ pub struct Delta {
     pub endpoints: BTreeSet<EndpointSetId>,
     /// Whether the findings changed.
     pub findings: bool,
+    /// Whether [`Index::names`](crate::Index::names) gives something else.
+    pub names: bool,
 }
 
 impl Delta {
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
-        self.views.is_empty() && self.endpoints.is_empty() && !self.findings
+        self.views.is_empty() && self.endpoints.is_empty() && !self.findings && !self.names
     }
 }

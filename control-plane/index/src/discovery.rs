@@ -12,9 +12,10 @@ use tulle_model::{Name, Str};
 
 use crate::facts::table::Held;
 use crate::key::{Kind, Member};
+use crate::names::lies_in;
 use crate::reader::Reader;
 use crate::value::Source;
-use crate::{alias, mtls};
+use crate::{alias, mtls, tls};
 
 /// How the addresses of a workload's listener are found; `None` if nobody can call it there.
 pub(crate) fn source(workload: &Name, port: u16, reader: &mut Reader<'_>) -> Option<Arc<Source>> {
@@ -23,7 +24,8 @@ pub(crate) fn source(workload: &Name, port: u16, reader: &mut Reader<'_>) -> Opt
     let mesh = reader.mesh(&mesh)?;
     let ip = mesh.ip;
     let listener = server.listeners.iter().find(|own| own.port == port)?;
-    let discovery = match server.discovery.as_ref()? {
+    let found_by = server.discovery.as_ref()?;
+    let discovery = match found_by {
         fragment::Discovery::Dns {
             hostname,
             all_addresses,
@@ -42,7 +44,6 @@ pub(crate) fn source(workload: &Name, port: u16, reader: &mut Reader<'_>) -> Opt
                 },
             }
         }
-        // The attributes of a lookup are the target's own, so its own pods are what it would find.
         fragment::Discovery::Registry { .. } => Discovery::Endpoints(EndpointSetId::Pods {
             workload: workload.clone(),
             port,
@@ -50,11 +51,22 @@ pub(crate) fn source(workload: &Name, port: u16, reader: &mut Reader<'_>) -> Opt
         }),
     };
     let mode = match listener.tls {
-        true => MtlsMode::Off,
-        false => mtls::mode_of(&Member::new(Kind::Workload, workload), reader),
+        Some(_) => MtlsMode::Off,
+        None => mtls::mode_of(&Member::new(Kind::Workload, workload), reader),
     };
+    let shows_identity = tls::shows_identity(listener.tls.as_ref());
     let identities = match &discovery {
-        Discovery::Endpoints(set) if mode != MtlsMode::Off => reader.identities(workload, set),
+        Discovery::Endpoints(set) if mode != MtlsMode::Off || shows_identity => {
+            reader.identities(workload, set)
+        }
+        Discovery::Dns { .. } if shows_identity => {
+            let own = EndpointSetId::Pods {
+                workload: workload.clone(),
+                port,
+                ip,
+            };
+            reader.identities(workload, &own)
+        }
         _ => Arc::default(),
     };
     Some(Arc::new(Source {
@@ -69,7 +81,22 @@ pub(crate) fn source(workload: &Name, port: u16, reader: &mut Reader<'_>) -> Opt
         ip,
         identities,
         strict: mode == MtlsMode::Strict,
+        hostname: hostname(found_by),
+        has_pods: server.has_pods,
+        tls: listener.tls.clone(),
+        outlier_detection: listener.outlier_detection,
+        health_check: listener.health_check.clone(),
     }))
+}
+
+/// The name that a client takes the workload for (reference of App Mesh, 4.9).
+fn hostname(found_by: &fragment::Discovery) -> Str {
+    match found_by {
+        fragment::Discovery::Dns { hostname, .. } => hostname.clone(),
+        fragment::Discovery::Registry {
+            namespace, service, ..
+        } => format!("{service}.{namespace}").into(),
+    }
 }
 
 fn service_endpoints(
@@ -88,8 +115,8 @@ fn service_endpoints(
     })
 }
 
-/// The addresses that clients dial for a host name, sorted, as far as Kubernetes Services tell: the
-/// cluster addresses, or those of all endpoints of a headless Service, ready or not, for readiness
+/// The addresses that clients dial for a host name, sorted, as far as Kubernetes Services and Tulle's own DNS server tell:
+/// the cluster addresses, or those of all endpoints of a headless Service, ready or not, for readiness
 /// comes and goes while a client that holds an address may go on to use it.
 pub(crate) fn addresses(host: &Str, reader: &mut Reader<'_>) -> Arc<Vec<IpAddr>> {
     let mut addresses = BTreeSet::new();
@@ -100,8 +127,31 @@ pub(crate) fn addresses(host: &Str, reader: &mut Reader<'_>) -> Arc<Vec<IpAddr>>
                 addresses.extend(slice.endpoints.iter().map(|endpoint| endpoint.ip));
             }
         }
+    } else if let Some(named) = reader.named(host) {
+        return Arc::new(named);
     }
     Arc::new(addresses.into_iter().collect())
+}
+
+/// The cluster addresses of the Kubernetes Service that a host name means.
+pub(crate) fn cluster_addresses(host: &str, reader: &mut Reader<'_>) -> Vec<IpAddr> {
+    known_service(host, reader).map_or_else(Vec::new, |service| service.addresses.clone())
+}
+
+/// Whether it is for the cluster's DNS to answer a host that pods of a namespace call: it lies in the cluster's domain, or it is a
+/// short name of a Service that exists.
+pub(crate) fn cluster_answers(host: &str, namespace: &Str, reader: &mut Reader<'_>) -> bool {
+    let domain = reader.cluster_domain();
+    let domain = domain.trim_matches('.').to_lowercase();
+    if lies_in(host, &domain) || lies_in(host, "svc") {
+        return true;
+    }
+    let (namespace, name) = match service_of_host(host, &domain) {
+        Some(service) => service,
+        None if is_label(host) => (namespace.clone(), Str::from(host)),
+        None => return false,
+    };
+    reader.kube_service(&namespace, &name).is_some()
 }
 
 /// The Kubernetes Service that a host name means; none for an alias in DNS, which has no endpoints.

@@ -1,15 +1,17 @@
 //! Endpoint sets: a lane of its own, from slices and pods to addresses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use tulle_model::endpoint::{Endpoint, EndpointSet, EndpointSetId};
+use tulle_model::fragment::Pod;
 use tulle_model::policy::IpPreference;
 use tulle_model::{Name, Str};
 
 use crate::mtls;
 use crate::reader::Reader;
+use crate::registry;
 
 /// The endpoints of a set that may be used now.
 pub(crate) fn endpoints(id: &EndpointSetId, reader: &mut Reader<'_>) -> Arc<EndpointSet> {
@@ -98,35 +100,56 @@ fn taken_at(ip: IpAddr, port: u16, reader: &mut Reader<'_>) -> bool {
     !pods.is_empty() && pods.iter().all(|pod| mtls::takes(pod, port, reader))
 }
 
-/// The workload's own pods that are ready, each by one address: IPv4 if it may choose. Where none of them
+/// The workload's pods that are ready, each by one address: IPv4 if it may choose. Where none of them
 /// stays, those that go.
 fn of_pods(workload: &Name, port: u16, ip: IpPreference, reader: &mut Reader<'_>) -> Found {
     let (mut ready, mut leaving) = (Found::new(), Found::new());
-    let Some(workload) = reader.workload(workload) else {
-        return ready;
-    };
-    let Some(selector) = &workload.pods else {
-        return ready;
-    };
-    for pod in reader.pods(&workload.name.namespace, selector) {
-        if !pod.ready || pod.finished {
-            continue;
-        }
-        let usable = || pod.ips.iter().filter(|own| wanted(**own, ip));
-        let chosen = usable()
-            .find(|own| own.is_ipv4())
-            .or_else(|| usable().next());
-        if let Some(chosen) = chosen {
+    for pod in registry::pods(workload, reader) {
+        if let Some(chosen) = dialled(&pod, ip) {
             let zone = pod.node.as_ref().and_then(|node| reader.zone(node));
             let mtls = mtls::takes(&pod, port, reader);
             let found = match pod.terminating {
                 false => &mut ready,
                 true => &mut leaving,
             };
-            add(found, *chosen, port, zone.as_ref()).mtls = mtls;
+            add(found, chosen, port, zone.as_ref()).mtls = mtls;
         }
     }
     if ready.is_empty() { leaving } else { ready }
+}
+
+/// The address by which a pod is called, if it is ready.
+fn dialled(pod: &Pod, ip: IpPreference) -> Option<IpAddr> {
+    if !pod.ready || pod.finished {
+        return None;
+    }
+    usable(pod.ips.iter().copied(), ip).first().copied()
+}
+
+/// Those of someone's addresses by which he is called: of one family, IPv4 if there is a choice.
+pub(crate) fn usable(addresses: impl IntoIterator<Item = IpAddr>, ip: IpPreference) -> Vec<IpAddr> {
+    let wanted = addresses.into_iter().filter(|own| wanted(*own, ip));
+    let (four, six): (Vec<IpAddr>, Vec<IpAddr>) = wanted.partition(IpAddr::is_ipv4);
+    if four.is_empty() { six } else { four }
+}
+
+/// The addresses of the workload's pods, sorted, as [`of_pods`] chooses them.
+pub(crate) fn pod_addresses(
+    workload: &Name,
+    ip: IpPreference,
+    reader: &mut Reader<'_>,
+) -> Vec<IpAddr> {
+    let (mut ready, mut leaving) = (BTreeSet::new(), BTreeSet::new());
+    for pod in registry::pods(workload, reader) {
+        if let Some(address) = dialled(&pod, ip) {
+            match pod.terminating {
+                false => ready.insert(address),
+                true => leaving.insert(address),
+            };
+        }
+    }
+    let found = if ready.is_empty() { leaving } else { ready };
+    found.into_iter().collect()
 }
 
 fn wanted(address: IpAddr, preference: IpPreference) -> bool {

@@ -17,7 +17,7 @@ use tulle_model::{Name, ObjectId, ProxyId, Str};
 use self::part::{Header, MemberPart};
 use self::pods::PodPlaces;
 use self::table::{Entry, Table};
-use crate::key::{Fact, Kind, Member};
+use crate::key::{self, Fact, Kind, Member};
 
 /// All fragments.
 #[derive(Debug, Default)]
@@ -38,6 +38,8 @@ pub(crate) struct Facts {
     pod_places: PodPlaces,
     /// Whom a proxy name may mean; several only if realms share a name, then the first counts.
     pub(crate) proxies: BTreeMap<ProxyId, BTreeSet<Name>>,
+    /// By service of a registry, the workloads that name it.
+    pub(crate) registrants: BTreeMap<key::Service, BTreeSet<Name>>,
 }
 
 impl Facts {
@@ -150,6 +152,7 @@ impl Facts {
             | Fact::Pods(..)
             | Fact::PodsAt(_)
             | Fact::PodsOf(_)
+            | Fact::Registrants(_)
             | Fact::Zone(_)
             | Fact::Claims(..)
             | Fact::Attached(_)
@@ -157,7 +160,11 @@ impl Facts {
             | Fact::PlainDns
             | Fact::ClusterDomain
             | Fact::TrustDomain
-            | Fact::Mtls => vec![],
+            | Fact::Mtls
+            | Fact::Names
+            | Fact::Registries
+            | Fact::Registered(_)
+            | Fact::Named(_) => vec![],
         }
     }
 

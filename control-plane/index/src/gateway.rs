@@ -1,18 +1,20 @@
 //! Gateways: which routes they have, and what these lead to.
 
 pub(crate) mod attach;
+pub(crate) mod pool;
 pub(crate) mod route;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tulle_model::fragment;
 use tulle_model::linked::{Gateway, GatewayListener};
-use tulle_model::{Finding, Name, Severity, Str};
+use tulle_model::{Finding, Name, Severity, Str, codes};
 
 use crate::clusters::{Clusters, sources};
 use crate::facts::table::Held;
 use crate::order;
 use crate::reader::Reader;
+use crate::tls;
 
 /// What a gateway is told, and the clusters for it. No backends are needed: what the routes lead to is
 /// what the gateway may call.
@@ -29,7 +31,9 @@ pub(crate) fn gateway(
     routes.sort_by_cached_key(|route| order::gateway_route(route));
     check(gateway, &routes, reader);
     let policy = gateway.default_policy.as_ref();
+    tls::check(&gateway.object, &gateway.listeners, reader);
     let mut listeners: Vec<&fragment::Listener> = gateway.listeners.iter().collect();
+    listeners.retain(|listener| tls::is_usable(listener, reader));
     listeners.sort_by_key(|listener| listener.port);
     listeners.dedup_by_key(|listener| listener.port);
     let mut clusters = Clusters::default();
@@ -38,12 +42,20 @@ pub(crate) fn gateway(
         let routes: Vec<_> = fitting
             .filter_map(|route| reader.linked_gateway_route(&route.name, listener.port))
             .collect();
+        let mut called = BTreeSet::new();
         for service in routes.iter().filter_map(|route| route.service.as_ref()) {
-            clusters.add(&sources(&service.routes, reader), policy);
+            let sources = sources(&service.routes, reader);
+            clusters.add(&sources, policy);
+            called.extend(sources.iter().map(|source| source.to.clone()));
+        }
+        for to in &called {
+            clusters.limit(to, pool::toward(listener, to.protocol));
         }
         GatewayListener {
             port: listener.port,
             protocol: listener.protocol,
+            tls: listener.tls.clone(),
+            pool: listener.pool,
             routes,
         }
     });
@@ -71,7 +83,7 @@ fn check(
             reader.report(
                 Finding::new(
                     Severity::Warning,
-                    "duplicate-name",
+                    codes::DUPLICATE_NAME,
                     &route.object,
                     "spec.awsName",
                     format!(
@@ -94,7 +106,7 @@ fn check(
         reader.report(
             Finding::new(
                 Severity::Error,
-                "route-without-listener",
+                codes::ROUTE_WITHOUT_LISTENER,
                 &route.object,
                 &route.field,
                 format!(

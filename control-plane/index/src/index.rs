@@ -12,6 +12,7 @@ use tulle_model::{Finding, ObjectId, ProxyId};
 use crate::delta::Delta;
 use crate::engine::Engine;
 use crate::key::{Fact, Node};
+use crate::names::{self, ServedNames};
 use crate::stats::Stats;
 
 /// The linked mesh, kept up to date batch by batch. A plain value: one owner changes it, and what it
@@ -20,15 +21,21 @@ use crate::stats::Stats;
 pub struct Index {
     engine: Engine,
     pinned: BTreeSet<EndpointSetId>,
+    names: Arc<ServedNames>,
 }
 
 impl Index {
     /// An empty mesh.
     pub fn new(settings: Settings) -> Self {
-        Self {
+        let mut index = Self {
             engine: Engine::new(settings),
             pinned: BTreeSet::new(),
-        }
+            names: Arc::default(),
+        };
+        // The zones of the settings are there before any object is.
+        index.engine.relations.names_changed = true;
+        index.follow_names();
+        index
     }
 
     /// Exchanges the settings.
@@ -42,6 +49,7 @@ impl Index {
             cluster_domain,
             trust_domain,
             mtls,
+            names,
         } = std::mem::replace(&mut self.engine.settings, settings);
         let new = &self.engine.settings;
         let changed = [
@@ -50,7 +58,9 @@ impl Index {
             (cluster_domain != new.cluster_domain, Fact::ClusterDomain),
             (trust_domain != new.trust_domain, Fact::TrustDomain),
             (mtls != new.mtls, Fact::Mtls),
+            (names != new.names, Fact::Names),
         ];
+        self.engine.relations.names_changed |= names != new.names;
         for (_, fact) in changed.into_iter().filter(|(changed, _)| *changed) {
             self.engine.touch_fact(fact);
         }
@@ -78,7 +88,32 @@ impl Index {
             views: self.engine.changed_views(),
             endpoints: self.engine.changed_endpoints(),
             findings: self.engine.findings.changed(),
+            names: self.follow_names(),
         }
+    }
+
+    /// Lists the names anew if one of them may be different. Whether any is.
+    fn follow_names(&mut self) -> bool {
+        let relations = &mut self.engine.relations;
+        if !std::mem::take(&mut relations.names_changed) {
+            return false;
+        }
+        let settings = &self.engine.settings.names;
+        let mut served = ServedNames::default();
+        if settings.served {
+            served.zones = names::zones(settings, relations.registries());
+            served.names = relations.all_named();
+        }
+        let changed = *self.names != served;
+        if changed {
+            self.names = Arc::new(served);
+        }
+        changed
+    }
+
+    /// What Tulle's DNS server answers.
+    pub fn names(&self) -> Arc<ServedNames> {
+        self.names.clone()
     }
 
     /// All that a proxy is told; `None` if there is no such proxy or it belongs to no mesh.

@@ -54,6 +54,19 @@ impl std::fmt::Display for Member {
     }
 }
 
+/// A service of a registry, as the workloads of one namespace know it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Service {
+    /// The workloads' realm.
+    pub(crate) realm: Str,
+    /// The workloads' namespace.
+    pub(crate) holder: Str,
+    /// The registry's namespace.
+    pub(crate) namespace: Str,
+    /// The service in it.
+    pub(crate) service: Str,
+}
+
 /// One lookup in the input. A fact "changes" when the same lookup would now give something else,
 /// nothing found included.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,6 +101,8 @@ pub(crate) enum Fact {
     PodsAt(IpAddr),
     /// The pods into which a proxy was put, as far as identity is concerned.
     PodsOf(ProxyId),
+    /// The workloads whose pods a registry's service holds.
+    Registrants(Service),
     /// A machine's zone.
     Zone(Str),
     /// The members of a mesh (by its name) that claim a name inside it.
@@ -104,6 +119,14 @@ pub(crate) enum Fact {
     TrustDomain,
     /// `Settings::mtls`.
     Mtls,
+    /// `Settings::names`.
+    Names,
+    /// The zones of all registries.
+    Registries,
+    /// Whether a registry has a host.
+    Registered(Str),
+    /// The addresses that Tulle's DNS server answers for a host.
+    Named(Str),
 }
 
 /// One computed value. Stages rise in the order of this list, and a node reads only nodes of lower
@@ -134,6 +157,10 @@ pub(crate) enum Node {
     ServicePorts(Name),
     /// A service's routes on one port.
     HostRoutes { service: Name, port: u16 },
+    /// The name under which a registry knows a workload.
+    Registered(Name),
+    /// The host of a service, where it is for Tulle's DNS server to answer.
+    HostName(Name),
     /// The addresses that a host name is known to have.
     HostAddresses(Str),
     /// A service on all its ports, with all that its routes lead to.
@@ -166,13 +193,15 @@ impl Node {
             Self::RouterPorts(_) => 9,
             Self::ServicePorts(_) => 10,
             Self::HostRoutes { .. } => 11,
-            Self::HostAddresses(_) => 12,
-            Self::Reach(_) => 13,
-            Self::Group(_) => 14,
-            Self::Everything { .. } => 15,
-            Self::GatewayRoute { .. } => 16,
-            Self::View(_) => 17,
-            Self::Endpoints(_) => 18,
+            Self::Registered(_) => 12,
+            Self::HostName(_) => 13,
+            Self::HostAddresses(_) => 14,
+            Self::Reach(_) => 15,
+            Self::Group(_) => 16,
+            Self::Everything { .. } => 17,
+            Self::GatewayRoute { .. } => 18,
+            Self::View(_) => 19,
+            Self::Endpoints(_) => 20,
         }
     }
 
@@ -191,6 +220,8 @@ impl Node {
             Self::RouterPorts(_) => "router-ports",
             Self::ServicePorts(_) => "service-ports",
             Self::HostRoutes { .. } => "host-routes",
+            Self::Registered(_) => "registered",
+            Self::HostName(_) => "host-name",
             Self::HostAddresses(_) => "host-addresses",
             Self::Reach(_) => "reach",
             Self::Group(_) => "group",

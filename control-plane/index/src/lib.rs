@@ -28,15 +28,18 @@ mod key;
 mod limits;
 mod membership;
 mod mtls;
+mod names;
 mod order;
 mod outbound;
 mod placement;
 mod reader;
+mod registry;
 mod relations;
 mod router;
 mod service;
 mod stages;
 mod stats;
+mod tls;
 mod value;
 mod view;
 
@@ -45,4 +48,5 @@ mod tests;
 
 pub use delta::Delta;
 pub use index::{Index, build_all};
+pub use names::ServedNames;
 pub use stats::Stats;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use tulle_model::{Finding, Name, Severity, Str};
+use tulle_model::{Finding, Name, Severity, Str, codes};
 
 use crate::key::Member;
 use crate::reader::Reader;
@@ -28,7 +28,7 @@ pub(crate) fn membership(member: &Member, reader: &mut Reader<'_>) -> Membership
         reader.report(
             Finding::new(
                 Severity::Error,
-                "duplicate-object",
+                codes::DUPLICATE_OBJECT,
                 rival,
                 "metadata.name",
                 format!("{} has declared {member} already", header.object),
@@ -43,7 +43,7 @@ pub(crate) fn membership(member: &Member, reader: &mut Reader<'_>) -> Membership
             reader.report(
                 Finding::new(
                     Severity::Error,
-                    "no-such-mesh",
+                    codes::NO_SUCH_MESH,
                     &header.object,
                     "spec.meshRef",
                     format!("mesh {mesh} does not exist"),
@@ -60,7 +60,7 @@ pub(crate) fn membership(member: &Member, reader: &mut Reader<'_>) -> Membership
                 reader.report(
                     Finding::new(
                         Severity::Error,
-                        "no-mesh",
+                        codes::NO_MESH,
                         &header.object,
                         "metadata.namespace",
                         format!("failed to find matching mesh for namespace: {namespace}, expecting 1 but found 0"),
@@ -76,7 +76,7 @@ pub(crate) fn membership(member: &Member, reader: &mut Reader<'_>) -> Membership
                 reader.report(
                     Finding::new(
                         Severity::Error,
-                        "several-meshes",
+                        codes::SEVERAL_MESHES,
                         &header.object,
                         "metadata.namespace",
                         format!(

@@ -7,11 +7,12 @@ use tulle_model::endpoint::EndpointSetId;
 use tulle_model::fragment::{Mesh, Pod};
 use tulle_model::linked::{Destination, Discovery};
 use tulle_model::policy::{MTLS_SWITCH, MtlsMode};
-use tulle_model::{Finding, Name, ObjectId, ProxyId, ProxyKind, Severity, Str, spiffe_id};
+use tulle_model::{Finding, Name, ObjectId, ProxyId, ProxyKind, Severity, Str, codes, spiffe_id};
 
 use crate::alias;
 use crate::key::{Kind, Member};
 use crate::reader::Reader;
+use crate::registry;
 use crate::value::Source;
 
 /// How far the traffic of a workload or gateway is secured.
@@ -49,7 +50,7 @@ pub(crate) fn check(mesh: &Mesh, namespace: &Str, reader: &mut Reader<'_>) {
         reader.report(
             Finding::new(
                 Severity::Warning,
-                "no-certificates",
+                codes::NO_CERTIFICATES,
                 &object,
                 MTLS_SWITCH,
                 format!(
@@ -71,7 +72,7 @@ pub(crate) fn check_call(
 ) {
     let (why, help) = if said {
         (
-            "the client policy says how TLS is used, which is not honoured yet",
+            "the client policy uses TLS only where a listener has it",
             "remove its tls; mutual TLS is used by itself",
         )
     } else if mode == MtlsMode::Off {
@@ -91,7 +92,7 @@ pub(crate) fn check_call(
     reader.report(
         Finding::new(
             Severity::Warning,
-            "plaintext-to-strict",
+            codes::PLAINTEXT_TO_STRICT,
             client,
             "",
             format!("calls to VirtualNode {workload} on port {port} are in plaintext, and it takes mTLS alone: {why}"),
@@ -112,7 +113,7 @@ pub(crate) fn ports(proxy: &ProxyId, reader: &mut Reader<'_>) -> Arc<BTreeSet<u1
     }
     let server = reader.server(&member.name);
     let listeners = server.iter().flat_map(|server| &server.listeners);
-    let secured = listeners.filter(|listener| !listener.tls);
+    let secured = listeners.filter(|listener| listener.tls.is_none());
     Arc::new(secured.map(|listener| listener.port).collect())
 }
 
@@ -129,13 +130,8 @@ pub(crate) fn identities(
             accounts.insert((pod.namespace.clone(), pod.service_account.clone()));
         }
     };
-    let selector = reader
-        .workload(workload)
-        .and_then(|workload| workload.pods.clone());
-    if let Some(selector) = selector {
-        let own = reader.pods(&workload.namespace, &selector);
-        own.iter().for_each(|pod| add(pod));
-    }
+    let pods = registry::pods(workload, reader);
+    pods.iter().for_each(|pod| add(pod));
     let proxy = ProxyId {
         kind: ProxyKind::VirtualNode,
         namespace: workload.namespace.clone(),

@@ -13,13 +13,14 @@ use tulle_model::fragment::{
 use tulle_model::linked;
 use tulle_model::policy::{DiscoveryMode, MtlsMode};
 use tulle_model::selector::{Labels, Selector};
+use tulle_model::settings::Names;
 use tulle_model::{Finding, Name, ObjectId, ProxyId, Str};
 
 use crate::engine::Engine;
 use crate::facts::change::member_kind;
 use crate::facts::part::Header;
 use crate::facts::table::Held;
-use crate::key::{Fact, Kind, Member, Node};
+use crate::key::{self, Fact, Kind, Member, Node};
 use crate::value::{Membership, Reach, RouterPort, Server, ServicePorts, Source, Standing, Value};
 
 /// The label that every namespace bears.
@@ -95,6 +96,30 @@ impl Reader<'_> {
     pub(crate) fn mtls(&mut self) -> Option<MtlsMode> {
         self.note(Fact::Mtls);
         self.engine.settings.mtls
+    }
+
+    /// What becomes of names that the cluster's DNS does not know.
+    pub(crate) fn names(&mut self) -> Names {
+        self.note(Fact::Names);
+        self.engine.settings.names.clone()
+    }
+
+    /// The zones of all registries.
+    pub(crate) fn registries(&mut self) -> BTreeSet<Str> {
+        self.note(Fact::Registries);
+        self.engine.relations.registries()
+    }
+
+    /// Whether a registry has a host.
+    pub(crate) fn registered(&mut self, host: &Str) -> bool {
+        self.note(Fact::Registered(host.clone()));
+        self.engine.relations.registered(host)
+    }
+
+    /// The addresses that Tulle's DNS server answers for a host, sorted; `None`: it does not answer it.
+    pub(crate) fn named(&mut self, host: &Str) -> Option<Vec<IpAddr>> {
+        self.note(Fact::Named(host.clone()));
+        self.engine.relations.named(host)
     }
 
     pub(crate) fn mesh_known(&mut self, name: &Name) -> bool {
@@ -240,6 +265,13 @@ impl Reader<'_> {
     pub(crate) fn pods_of(&mut self, proxy: &ProxyId) -> Vec<Held<Pod>> {
         self.note(Fact::PodsOf(proxy.clone()));
         self.engine.facts.pods_of(proxy)
+    }
+
+    /// The workloads whose pods a registry's service holds, sorted.
+    pub(crate) fn registrants(&mut self, service: &key::Service) -> Vec<Name> {
+        self.note(Fact::Registrants(service.clone()));
+        let names = self.engine.facts.registrants.get(service);
+        names.into_iter().flatten().cloned().collect()
     }
 
     /// A machine's zone.

@@ -1,17 +1,25 @@
 //! Reverse references: kept as they are resolved, and looked up like the input.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use tulle_model::{Name, Str};
 
 use crate::key::{Fact, Kind, Node};
-use crate::value::{Membership, Value};
+use crate::value::{Membership, Named, Value};
 
 /// Who points at what.
 #[derive(Debug, Default)]
 pub(crate) struct Relations {
     claims: BTreeMap<(Kind, Name, Str), BTreeSet<Name>>,
     attached: BTreeMap<Name, BTreeSet<Name>>,
+    /// By zone, the workloads for whose sake it is there.
+    registries: BTreeMap<Str, BTreeSet<Name>>,
+    /// By host, the workloads and services that have it.
+    named: BTreeMap<Str, BTreeMap<(Kind, Name), Arc<Named>>>,
+    /// Something about names or zones is different; whoever looks takes it back.
+    pub(crate) names_changed: bool,
 }
 
 impl Relations {
@@ -24,6 +32,30 @@ impl Relations {
     /// The routes that belong to a gateway, sorted.
     pub(crate) fn attached(&self, gateway: &Name) -> Vec<Name> {
         listed(self.attached.get(gateway))
+    }
+
+    /// The zones of all registries.
+    pub(crate) fn registries(&self) -> BTreeSet<Str> {
+        self.registries.keys().cloned().collect()
+    }
+
+    /// Whether a registry has a host.
+    pub(crate) fn registered(&self, host: &Str) -> bool {
+        let by = self.named.get(host).into_iter().flat_map(BTreeMap::keys);
+        by.into_iter().any(|(kind, _)| *kind == Kind::Workload)
+    }
+
+    /// The addresses that are answered for a host, sorted; `None`: it is not answered.
+    pub(crate) fn named(&self, host: &Str) -> Option<Vec<IpAddr>> {
+        self.named.get(host).map(addresses)
+    }
+
+    /// All hosts that are answered.
+    pub(crate) fn all_named(&self) -> BTreeMap<Str, Vec<IpAddr>> {
+        let named = self.named.iter();
+        named
+            .map(|(host, by)| (host.clone(), addresses(by)))
+            .collect()
     }
 
     /// Follows a node from one value to another; gives the lookups that changed.
@@ -62,10 +94,71 @@ impl Relations {
                     }
                 }
             }
+            Node::Registered(name) => {
+                self.follow_name((Kind::Workload, name), old, new, &mut facts);
+            }
+            Node::HostName(name) => {
+                self.follow_name((Kind::Service, name), old, new, &mut facts);
+            }
             _ => {}
         }
         facts
     }
+
+    fn follow_name(
+        &mut self,
+        (kind, name): (Kind, &Name),
+        old: Option<&Value>,
+        new: Option<&Value>,
+        facts: &mut Vec<Fact>,
+    ) {
+        let named = |value: Option<&Value>| match value {
+            Some(Value::Named(named)) => named.clone(),
+            _ => None,
+        };
+        let (old, new) = (named(old), named(new));
+        if old == new {
+            return;
+        }
+        self.names_changed = true;
+        let host = |named: &Option<Arc<Named>>| named.as_ref().map(|own| own.host.clone());
+        let zone = |named: &Option<Arc<Named>>| named.as_ref().and_then(|own| own.zone.clone());
+        if zone(&old) != zone(&new) {
+            shift(&mut self.registries, name, zone(&old), zone(&new));
+            facts.push(Fact::Registries);
+        }
+        let elsewhere = host(&old) != host(&new);
+        let key = (kind, name.clone());
+        if let Some(old) = old {
+            if let Some(by) = self.named.get_mut(&old.host) {
+                by.remove(&key);
+                if by.is_empty() {
+                    self.named.remove(&old.host);
+                }
+            }
+            self.tell(kind, elsewhere, &old.host, facts);
+        }
+        if let Some(new) = new {
+            let by = self.named.entry(new.host.clone()).or_default();
+            by.insert(key, new.clone());
+            self.tell(kind, elsewhere, &new.host, facts);
+        }
+    }
+
+    fn tell(&self, kind: Kind, elsewhere: bool, host: &Str, facts: &mut Vec<Fact>) {
+        facts.push(Fact::Named(host.clone()));
+        if kind == Kind::Workload && elsewhere {
+            facts.push(Fact::Registered(host.clone()));
+        }
+    }
+}
+
+fn addresses(by: &BTreeMap<(Kind, Name), Arc<Named>>) -> Vec<IpAddr> {
+    let all = by
+        .values()
+        .flat_map(|named| named.addresses.iter().copied());
+    let sorted: BTreeSet<IpAddr> = all.collect();
+    sorted.into_iter().collect()
 }
 
 fn listed(names: Option<&BTreeSet<Name>>) -> Vec<Name> {

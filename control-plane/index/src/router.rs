@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tulle_model::fragment::{Listener, Route, Router};
 use tulle_model::linked;
 use tulle_model::policy::Protocol;
-use tulle_model::{Finding, Name, Severity};
+use tulle_model::{Finding, Name, Severity, codes};
 
 use self::target::Targets;
 use crate::key::Kind;
@@ -77,7 +77,7 @@ fn check(router: &Router, reader: &mut Reader<'_>) {
         reader.report(
             Finding::new(
                 Severity::Warning,
-                "no-listener",
+                codes::NO_LISTENER,
                 object,
                 "spec.listeners",
                 "the router has no listener, so no client reaches its routes",
@@ -94,7 +94,7 @@ fn check(router: &Router, reader: &mut Reader<'_>) {
             reader.report(
                 Finding::new(
                     Severity::Error,
-                    "no-such-port",
+                    codes::NO_SUCH_PORT,
                     object,
                     &route.field,
                     format!(
@@ -112,7 +112,7 @@ fn check(router: &Router, reader: &mut Reader<'_>) {
             reader.report(
                 Finding::new(
                     Severity::Error,
-                    "protocol-mismatch",
+                    codes::PROTOCOL_MISMATCH,
                     object,
                     &route.field,
                     format!(
@@ -129,7 +129,7 @@ fn check(router: &Router, reader: &mut Reader<'_>) {
             reader.report(
                 Finding::new(
                     Severity::Info,
-                    "route-without-port",
+                    codes::ROUTE_WITHOUT_PORT,
                     object,
                     &route.field,
                     format!(
@@ -146,7 +146,7 @@ fn check(router: &Router, reader: &mut Reader<'_>) {
 fn shadowed_route(router: &Router, route: &Route, first: &str, port: u16) -> Finding {
     Finding::new(
         Severity::Error,
-        "shadowed-route",
+        codes::SHADOWED_ROUTE,
         &router.object,
         &route.field,
         format!(

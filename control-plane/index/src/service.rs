@@ -5,18 +5,19 @@ use std::sync::Arc;
 use tulle_model::fragment::{self, Listener};
 use tulle_model::linked::{Destination, HostRoutes, Route, WeightedDestination};
 use tulle_model::matching::HttpMatch;
-use tulle_model::{Finding, Name, Severity};
+use tulle_model::{Finding, Name, Severity, codes};
 
 use crate::key::Kind;
 use crate::reader::Reader;
 use crate::router::target::{UNREACHABLE_HELP, unreachable};
 use crate::value::{Provider, Reach, Server, ServicePorts};
-use crate::{alias, clusters, limits};
+use crate::{alias, clusters, limits, tls};
 
 /// What clients need to know of a workload.
 pub(crate) fn server(name: &Name, reader: &mut Reader<'_>) -> Option<Arc<Server>> {
     let workload = reader.workload(name)?;
     let mut listeners = workload.listeners.clone();
+    listeners.retain(|listener| tls::is_usable(listener, reader));
     listeners.sort_by_key(|listener| listener.port);
     listeners.dedup_by_key(|listener| listener.port);
     Some(Arc::new(Server {
@@ -25,6 +26,7 @@ pub(crate) fn server(name: &Name, reader: &mut Reader<'_>) -> Option<Arc<Server>
         listeners,
         discovery: workload.discovery.clone(),
         discovery_mode: workload.discovery_mode,
+        has_pods: workload.pods.is_some(),
     }))
 }
 
@@ -90,7 +92,7 @@ fn provider(
             reader.report(
                 Finding::new(
                     Severity::Warning,
-                    "no-provider",
+                    codes::NO_PROVIDER,
                     &service.object,
                     "spec.provider",
                     "the service has no provider, so it has no port and nobody answers for it",
@@ -105,7 +107,7 @@ fn provider(
 fn no_listener(service: &fragment::Service, workload: &Name, what: &str) -> Finding {
     Finding::new(
         Severity::Error,
-        "no-listener",
+        codes::NO_LISTENER,
         &service.object,
         "spec.provider",
         format!("VirtualNode {workload} {what}; nobody answers for this service"),

@@ -3,7 +3,9 @@
 use crate::key::Node;
 use crate::reader::Reader;
 use crate::value::Value;
-use crate::{alias, discovery, endpoints, gateway, group, membership, mtls, router, service, view};
+use crate::{
+    alias, discovery, endpoints, gateway, group, membership, mtls, names, router, service, view,
+};
 
 /// Computes a node from what the reader gives.
 pub(crate) fn compute(node: &Node, reader: &mut Reader<'_>) -> Value {
@@ -28,6 +30,8 @@ pub(crate) fn compute(node: &Node, reader: &mut Reader<'_>) -> Value {
         Node::HostRoutes { service, port } => {
             Value::HostRoutes(service::host_routes(service, *port, reader))
         }
+        Node::Registered(workload) => Value::Named(names::registered(workload, reader)),
+        Node::HostName(service) => Value::Named(names::host_name(service, reader)),
         Node::HostAddresses(host) => Value::HostAddresses(discovery::addresses(host, reader)),
         Node::Reach(service) => Value::Reach(service::reach(service, reader)),
         Node::Group(name) => Value::Group(group::group(name, reader)),

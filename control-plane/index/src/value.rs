@@ -8,6 +8,8 @@ use tulle_model::endpoint::EndpointSet;
 use tulle_model::fragment;
 use tulle_model::linked::{Destination, Discovery, GatewayRoute, HostRoutes, ProxyView, Route};
 use tulle_model::policy::{DiscoveryMode, IpPreference, MtlsMode, Protocol};
+use tulle_model::tls::ServerTls;
+use tulle_model::traffic::{HealthCheck, OutlierDetection};
 use tulle_model::{Name, ObjectId, Str};
 
 /// The value of a node of any kind.
@@ -25,6 +27,7 @@ pub(crate) enum Value {
     RouterPorts(Option<Arc<Vec<RouterPort>>>),
     ServicePorts(Option<Arc<ServicePorts>>),
     HostRoutes(Option<Arc<HostRoutes>>),
+    Named(Option<Arc<Named>>),
     HostAddresses(Arc<Vec<IpAddr>>),
     Reach(Option<Arc<Vec<Reach>>>),
     Group(Option<Arc<Vec<Name>>>),
@@ -80,6 +83,8 @@ pub(crate) struct Server {
     pub(crate) listeners: Vec<fragment::Listener>,
     pub(crate) discovery: Option<fragment::Discovery>,
     pub(crate) discovery_mode: Option<DiscoveryMode>,
+    /// It has pods, so that its listeners are ours.
+    pub(crate) has_pods: bool,
 }
 
 /// How the addresses of a listener are found.
@@ -89,10 +94,18 @@ pub(crate) struct Source {
     pub(crate) origin: ObjectId,
     pub(crate) discovery: Discovery,
     pub(crate) ip: IpPreference,
-    /// Who may answer, sorted; none where nobody takes mutual TLS.
+    /// Who may answer, sorted; none where nobody shows a certificate of the control plane's.
     pub(crate) identities: Arc<Vec<Str>>,
     /// Nothing but mutual TLS is taken.
     pub(crate) strict: bool,
+    /// The name by which its user has it found.
+    pub(crate) hostname: Str,
+    /// The server has pods: what it says of TLS is what it takes.
+    pub(crate) has_pods: bool,
+    /// What the server's user says of TLS.
+    pub(crate) tls: Option<ServerTls>,
+    pub(crate) outlier_detection: Option<OutlierDetection>,
+    pub(crate) health_check: Option<HealthCheck>,
 }
 
 /// A port of a router and its routes, in the order in which they are tried.
@@ -112,6 +125,17 @@ pub(crate) struct ServicePorts {
     pub(crate) provider: Option<Provider>,
     /// Sorted by port, each port once.
     pub(crate) ports: Vec<(u16, Protocol)>,
+}
+
+/// A name that Tulle's DNS server answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// In lower case, without a final dot.
+    pub(crate) host: Str,
+    /// The zone that there is for its sake, if there is one.
+    pub(crate) zone: Option<Str>,
+    /// Sorted.
+    pub(crate) addresses: Vec<IpAddr>,
 }
 
 /// A service on one of its ports, with all that its routes lead to.

@@ -10,7 +10,7 @@ use tulle_model::{Name, ObjectId, ProxyId, Str};
 use crate::clusters::Clusters;
 use crate::key::{Kind, Member};
 use crate::reader::Reader;
-use crate::{alias, backends, gateway, limits, mtls, outbound};
+use crate::{alias, backends, gateway, limits, mtls, outbound, tls};
 
 /// The view of a proxy; `None` if there is no such proxy or it belongs to no mesh.
 pub(crate) fn view(id: &ProxyId, reader: &mut Reader<'_>) -> Option<Arc<ProxyView>> {
@@ -20,7 +20,7 @@ pub(crate) fn view(id: &ProxyId, reader: &mut Reader<'_>) -> Option<Arc<ProxyVie
     let mesh = reader.mesh(&mesh_name)?;
     mtls::check(&mesh, &name.namespace, reader);
     let mode = mtls::mode_of(&member, reader);
-    let (object, own_alias, role, clusters): (ObjectId, Str, Role, _) = match kind {
+    let (object, own_alias, role, clusters, access_log): (ObjectId, Str, Role, _, _) = match kind {
         Kind::Gateway => {
             let gateway = reader.gateway(&name)?;
             let (role, clusters) = gateway::gateway(&name, &gateway, reader);
@@ -31,7 +31,8 @@ pub(crate) fn view(id: &ProxyId, reader: &mut Reader<'_>) -> Option<Arc<ProxyVie
                 reader,
             );
             let (object, alias) = (gateway.object.clone(), gateway.alias.clone());
-            (object, alias, Role::Gateway(role), clusters)
+            let access_log = gateway.access_log.clone();
+            (object, alias, Role::Gateway(role), clusters, access_log)
         }
         _ => {
             let workload = reader.workload(&name)?;
@@ -43,7 +44,8 @@ pub(crate) fn view(id: &ProxyId, reader: &mut Reader<'_>) -> Option<Arc<ProxyVie
                 reader,
             );
             let (object, alias) = (workload.object.clone(), workload.alias.clone());
-            (object, alias, Role::Sidecar(role), clusters)
+            let access_log = workload.access_log.clone();
+            (object, alias, Role::Sidecar(role), clusters, access_log)
         }
     };
     Some(Arc::new(ProxyView {
@@ -52,6 +54,7 @@ pub(crate) fn view(id: &ProxyId, reader: &mut Reader<'_>) -> Option<Arc<ProxyVie
         mesh: mesh.alias.clone(),
         alias: own_alias,
         ip: mesh.ip,
+        access_log,
         role,
         clusters,
     }))
@@ -64,17 +67,21 @@ fn sidecar(
     mode: MtlsMode,
     reader: &mut Reader<'_>,
 ) -> (Sidecar, Clusters) {
+    tls::check(&workload.object, &workload.listeners, reader);
     let mut inbound: Vec<Inbound> = workload
         .listeners
         .iter()
+        .filter(|listener| tls::is_usable(listener, reader))
         .map(|listener| Inbound {
             port: listener.port,
             protocol: listener.protocol,
             limits: limits::limits(listener.timeouts, listener.protocol),
             mtls: match listener.tls {
-                true => MtlsMode::Off,
-                false => mode,
+                Some(_) => MtlsMode::Off,
+                None => mode,
             },
+            tls: listener.tls.clone(),
+            pool: listener.pool,
         })
         .collect();
     inbound.sort_by_key(|inbound| inbound.port);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codes::{self, Code};
 use crate::id::{ObjectId, Str};
 
 /// How much a finding matters.
@@ -33,8 +34,8 @@ impl fmt::Display for Severity {
 pub struct Finding {
     /// How much it matters.
     pub severity: Severity,
-    /// Stable code in kebab case, such as `not-honoured-yet` or `dangling-reference`.
-    pub code: Str,
+    /// What kind of thing is said: a code of [`codes`].
+    pub code: Code,
     /// The object it is about.
     pub object: ObjectId,
     /// Path of the field, such as `spec.routes[0].httpRoute.match`; empty for the whole object.
@@ -49,14 +50,14 @@ impl Finding {
     /// Makes a finding with no way out beyond the message.
     pub fn new(
         severity: Severity,
-        code: &str,
+        code: Code,
         object: &ObjectId,
         field: &str,
         message: impl AsRef<str>,
     ) -> Self {
         Self {
             severity,
-            code: code.into(),
+            code,
             object: object.clone(),
             field: field.into(),
             message: message.as_ref().into(),
@@ -75,7 +76,7 @@ impl Finding {
     pub fn not_honoured_yet(object: &ObjectId, field: &str) -> Self {
         Self::new(
             Severity::Warning,
-            "not-honoured-yet",
+            codes::NOT_HONOURED_YET,
             object,
             field,
             format!("not honoured yet: {field}"),

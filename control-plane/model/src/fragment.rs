@@ -7,12 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
 use crate::id::{Name, ObjectId, ProxyId, Str};
+use crate::logging::AccessLog;
 use crate::matching::{HostMatch, HttpMatch, PathRewrite};
 use crate::policy::{
     ClientPolicy, DiscoveryMode, EgressPolicy, IpPreference, MtlsMode, Protocol, RetryPolicy,
     Timeouts,
 };
 use crate::selector::{Labels, Selector};
+use crate::tls::ServerTls;
+use crate::traffic::{HealthCheck, OutlierDetection, Pool};
 
 /// What a dialect makes of one object.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -120,6 +123,8 @@ pub struct Workload {
     pub default_policy: Option<ClientPolicy>,
     /// Its pods, of its own namespace; `None` selects nothing.
     pub pods: Option<Selector>,
+    /// What its proxies write of requests and connections.
+    pub access_log: Option<AccessLog>,
 }
 
 /// A port that a workload or gateway listens on.
@@ -131,8 +136,14 @@ pub struct Listener {
     pub protocol: Protocol,
     /// Time limits of requests and connections that come in (workloads only).
     pub timeouts: Timeouts,
-    /// The user has said what TLS is used here, so that nothing is secured of itself.
-    pub tls: bool,
+    /// What the user says of TLS here; where it says anything, nothing is secured of itself.
+    pub tls: Option<ServerTls>,
+    /// How much is taken at a time.
+    pub pool: Option<Pool>,
+    /// When clients leave a host alone (workloads only).
+    pub outlier_detection: Option<OutlierDetection>,
+    /// How clients ask hosts whether they are well (workloads only).
+    pub health_check: Option<HealthCheck>,
 }
 
 /// How the addresses of a workload are found.
@@ -146,7 +157,7 @@ pub enum Discovery {
         /// balancer, one address of which is used at a time (`false`).
         all_addresses: bool,
     },
-    /// By a registry of instances (App Mesh: awsCloudMap): the workload's own ready pods.
+    /// By a registry of instances (App Mesh: awsCloudMap): the ready pods of all workloads that name its service.
     Registry {
         /// The registry's namespace.
         namespace: Str,
@@ -290,6 +301,8 @@ pub struct Gateway {
     pub default_policy: Option<ClientPolicy>,
     /// Its pods; `None` selects nothing.
     pub pods: Option<Selector>,
+    /// What its proxies write of requests and connections.
+    pub access_log: Option<AccessLog>,
 }
 
 /// A route of a gateway.

@@ -47,6 +47,13 @@ pub fn version_of<T: Hash + ?Sized>(input: &T) -> String {
     format!("{:032x}", hasher.0.digest128())
 }
 
+/// What tells `input` from others, wherever and whenever and of whatever revision: 32 hexadecimal digits.
+pub fn fingerprint_of<T: Hash + ?Sized>(input: &T) -> String {
+    let mut hasher = Stable(Xxh3::new());
+    input.hash(&mut hasher);
+    format!("{:032x}", hasher.0.digest128())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,18 +7,23 @@
 //! "equal". Must never: know a dialect, Envoy's types, Kubernetes' client, tonic or tokio.
 
 pub mod capture;
+pub mod codes;
 pub mod endpoint;
 pub mod finding;
 pub mod fragment;
 pub mod hash;
 pub mod id;
 pub mod linked;
+pub mod logging;
 pub mod matching;
 pub mod policy;
 pub mod re2;
 pub mod selector;
 pub mod settings;
+pub mod tls;
+pub mod traffic;
 
 pub use capture::{Capture, LoopbackBlock, LoopbackBlockError};
+pub use codes::Code;
 pub use finding::{Finding, Severity};
 pub use id::{Name, ObjectId, ProxyId, ProxyKind, Str, spiffe_id};

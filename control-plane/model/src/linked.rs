@@ -10,10 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::endpoint::EndpointSetId;
 use crate::id::{Name, ObjectId, ProxyId, Str};
+use crate::logging::AccessLog;
 use crate::matching::{HostMatch, HttpMatch, PathRewrite};
 use crate::policy::{
     ClientPolicy, EgressPolicy, IpPreference, Limits, MtlsMode, Protocol, RetryPolicy,
 };
+use crate::tls::{ClusterTls, ServerTls};
+use crate::traffic::{HealthCheck, OutlierDetection, Pool};
 
 /// All that the proxies of one workload or gateway are told.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +31,8 @@ pub struct ProxyView {
     pub alias: Str,
     /// Which IP family is used.
     pub ip: IpPreference,
+    /// What is written of requests and connections.
+    pub access_log: Option<AccessLog>,
     /// Sidecar or gateway.
     pub role: Role,
     /// Every cluster that the routes below name, sorted by destination and policy.
@@ -66,6 +71,10 @@ pub struct Inbound {
     /// How far it is secured by the control plane's certificates; off where the user has said what
     /// TLS is used here.
     pub mtls: MtlsMode,
+    /// What the user says of TLS here.
+    pub tls: Option<ServerTls>,
+    /// How much the application takes at a time.
+    pub pool: Option<Pool>,
 }
 
 /// All that is reached by one destination port.
@@ -178,10 +187,27 @@ pub struct ViewCluster {
     pub origin: ObjectId,
     /// How its addresses are found.
     pub discovery: Discovery,
+    /// The name by which the destination's user has it found, whatever tells its addresses.
+    pub hostname: Str,
     /// Which IP family is used.
     pub ip: IpPreference,
+    /// How much is sent at a time; `None`: as much as comes.
+    pub pool: Option<Pool>,
     /// Mutual TLS to those of its endpoints that have an identity; `None`: to none.
     pub mtls: Option<ClusterMtls>,
+    /// TLS to all of its endpoints, as users declare it; then there is no `mtls`.
+    pub tls: Option<ClusterTls>,
+    /// When a host is left alone.
+    pub outlier_detection: Option<OutlierDetection>,
+    /// How hosts are asked whether they are well.
+    pub health_check: Option<HealthCheck>,
+}
+
+impl ViewCluster {
+    /// Where its hosts are asked whether they are well; `None`: on the port of the traffic.
+    pub fn health_check_port(&self) -> Option<u16> {
+        self.health_check.as_ref().and_then(|check| check.port)
+    }
 }
 
 /// Whom a client expects behind a destination.
@@ -221,6 +247,10 @@ pub struct GatewayListener {
     pub port: u16,
     /// What is spoken there.
     pub protocol: Protocol,
+    /// What the user says of TLS here.
+    pub tls: Option<ServerTls>,
+    /// How much it sends on at a time.
+    pub pool: Option<Pool>,
     /// Its routes, in the order in which they are tried. The first whose conditions hold takes the
     /// request for good: if its service then has no route for it, the answer is 404.
     pub routes: Vec<Arc<GatewayRoute>>,

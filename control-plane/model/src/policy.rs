@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::Str;
+use crate::tls::ClientTls;
 
 /// What is spoken on a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -131,21 +131,18 @@ pub enum IpPreference {
 
 /// How a client's connections to a service are to be secured, kept as the user wrote it.
 ///
-/// Two clients' policies for one destination need two clusters; `fingerprint` tells policies apart.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Two clients' policies for one destination need two clusters.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClientPolicy {
-    /// A stable text of all that the policy says: equal policies have equal fingerprints.
-    pub fingerprint: Str,
-    /// The ports for which it says how TLS is used, none standing for all; `None`: it says nothing.
-    pub tls: Option<BTreeSet<u16>>,
+    /// How TLS is used; `None`: the policy says nothing of it.
+    pub tls: Option<ClientTls>,
 }
 
 impl ClientPolicy {
     /// Whether the user has said how connections to a port are secured, so that nothing is secured
     /// of itself.
     pub fn covers(&self, port: u16) -> bool {
-        let ports = self.tls.as_ref();
-        ports.is_some_and(|ports| ports.is_empty() || ports.contains(&port))
+        self.tls.as_ref().is_some_and(|tls| tls.covers(port))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the manifests cannot say.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::policy::MtlsMode;
@@ -21,6 +23,19 @@ pub struct Settings {
     /// How far traffic is secured where neither mesh nor namespace says it; `None`: the control
     /// plane makes no certificates for proxies, so that nothing is secured whatever they say.
     pub mtls: Option<MtlsMode>,
+    /// What becomes of names that the cluster's DNS does not know.
+    pub names: Names,
+}
+
+/// What becomes of names that the cluster's DNS does not know.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Names {
+    /// Tulle's own DNS server answers them.
+    pub served: bool,
+    /// The zones it answers beside those of registries: domains in lower case, without a final dot.
+    pub zones: BTreeSet<String>,
+    /// It is told which names nobody answers. Not so where applications call their proxy by its address.
+    pub told: bool,
 }
 
 impl Default for Settings {
@@ -32,6 +47,7 @@ impl Default for Settings {
             cluster_domain: "cluster.local".to_owned(),
             trust_domain: "cluster.local".to_owned(),
             mtls: None,
+            names: Names::default(),
         }
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
 use http::{StatusCode, header};
 use hyper::server::conn::http1;
@@ -154,13 +154,15 @@ fn router(pages: AdminPages, drain: DrainSignal) -> Router {
         .route("/metrics", get(show_metrics))
         .with_state(pages.metrics)
         .nest("/debug", debug)
+        // Typed as a folder: the pages themselves say who may read them.
+        .route("/debug/", get(async || Redirect::permanent("/debug")))
 }
 
 async fn readyz(
     State((readiness, drain)): State<(Readiness, DrainSignal)>,
 ) -> (StatusCode, String) {
     let pending = readiness.pending();
-    if drain.is_requested() {
+    let (status, mut text) = if drain.is_requested() {
         (StatusCode::SERVICE_UNAVAILABLE, "ending\n".to_owned())
     } else if pending.is_empty() {
         (StatusCode::OK, "ready\n".to_owned())
@@ -169,7 +171,12 @@ async fn readyz(
             StatusCode::SERVICE_UNAVAILABLE,
             format!("waiting for: {}\n", pending.join(", ")),
         )
+    };
+    for remark in readiness.remarks() {
+        text.push_str(&remark);
+        text.push('\n');
     }
+    (status, text)
 }
 
 async fn show_metrics(State(metrics): State<Metrics>) -> impl IntoResponse {

@@ -37,8 +37,8 @@ pub struct LeaseOptions {
     /// For how long a leader that is heard of no more stays in place, whole seconds, at least one. Renewed every third to
     /// half of it; given up by the leader itself after five sixths without renewal.
     pub ttl: Duration,
-    /// Who owns the object, so that it goes with the owner.
-    pub owner: Option<OwnerReference>,
+    /// Who owns the object as it is now, so that it goes with the owner; each renewal looks.
+    pub owner: watch::Receiver<Option<OwnerReference>>,
 }
 
 impl LeaseOptions {
@@ -53,7 +53,7 @@ impl LeaseOptions {
             name: name.into(),
             identity: identity.into(),
             ttl: Duration::from_secs(15),
-            owner: None,
+            owner: watch::channel(None).1,
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub struct Readiness {
     pending: watch::Sender<Pending>,
+    remarks: watch::Sender<BTreeMap<&'static str, String>>,
     started: Instant,
 }
 
@@ -37,6 +38,7 @@ impl Readiness {
     pub fn new() -> Self {
         Self {
             pending: watch::Sender::new(Pending::default()),
+            remarks: watch::Sender::default(),
             started: Instant::now(),
         }
     }
@@ -63,6 +65,21 @@ impl Readiness {
     /// Who holds back, in the order of registration.
     pub fn pending(&self) -> Vec<String> {
         self.pending.borrow().names.values().cloned().collect()
+    }
+
+    /// Says what is wrong about `topic` although it holds nobody back; `None`: nothing is.
+    pub fn remark(&self, topic: &'static str, text: Option<String>) {
+        self.remarks.send_modify(|remarks| {
+            match text {
+                Some(text) => remarks.insert(topic, text),
+                None => remarks.remove(topic),
+            };
+        });
+    }
+
+    /// All remarks, in the order of their topics.
+    pub fn remarks(&self) -> Vec<String> {
+        self.remarks.borrow().values().cloned().collect()
     }
 
     /// Waits until nobody holds back.

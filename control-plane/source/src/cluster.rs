@@ -7,6 +7,7 @@ mod letter;
 mod one;
 mod reading;
 mod records;
+mod seen;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +23,9 @@ pub use self::health::KubeHealth;
 use self::kind_watch::KindWatch;
 use self::letter::{Letter, Subject};
 pub use self::one::watch_one;
+pub use self::reading::read_object;
 pub use self::records::{Record, Records};
+pub use self::seen::{Seen, watch_seen};
 pub use self::watch::Timing;
 use crate::change::{Batch, Change, Observed};
 use crate::problem::Problem;

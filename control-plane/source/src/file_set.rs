@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::change::{Change, Observed, Place};
 use crate::manifest::{self, Known};
-use crate::problem::{Problem, Severity};
+use crate::problem::{Problem, ProblemKind, Severity};
 
 /// Largest file that is read. A mesh of 10,000 objects fits twice.
 pub const MAX_FILE_BYTES: u64 = 8 << 20;
@@ -222,6 +222,7 @@ impl FileSet {
                 Some(Problem {
                     place: observed.place.clone(),
                     severity: Severity::Error,
+                    kind: ProblemKind::DeclaredTwice,
                     object: Some(key.clone()),
                     field: None,
                     message: format!("declared twice; {} counts", winner.as_ref()?),
@@ -300,6 +301,7 @@ fn refused(file: &Arc<Path>, message: String) -> FileState {
     let problem = Problem {
         place: Some(Place::file(Arc::clone(file))),
         severity: Severity::Error,
+        kind: ProblemKind::Unreadable,
         object: None,
         field: None,
         message,

@@ -18,6 +18,7 @@ use self::inbox::Inbox;
 use self::watch::Watch;
 use self::worker::Worker;
 use crate::change::Batch;
+use crate::manifest::raw::{RawObject, read_objects};
 
 /// Reads manifests from files and folders.
 ///
@@ -57,6 +58,23 @@ impl FileSource {
     pub fn read_once(paths: &[PathBuf]) -> Result<Batch, StartError> {
         must_be_readable(paths)?;
         Ok(Worker::new(paths, None).start())
+    }
+
+    /// Every object of every file, of whatever kind, with nothing taken out of it. Blocks while it reads.
+    ///
+    /// # Errors
+    /// As [`FileSource::read_once`]. What is wrong inside of a folder or file is left out; `read_once` tells it.
+    pub fn read_objects(paths: &[PathBuf]) -> Result<Vec<RawObject>, StartError> {
+        must_be_readable(paths)?;
+        let mut objects = Vec::new();
+        for file in scan::scan(paths, &mut |_| {}).files.keys() {
+            if let read::Reading::Bytes(bytes) = read::read(file)
+                && let Ok(text) = std::str::from_utf8(&bytes)
+            {
+                objects.extend(read_objects(file, text));
+            }
+        }
+        Ok(objects)
     }
 
     /// Reads everything, then watches it. The batch is complete: all objects of all files. Blocks

@@ -21,9 +21,11 @@ mod prune;
 
 pub use change::{Batch, Change, Observed, Place};
 pub use cluster::{
-    KubeHealth, KubeOptions, KubeSource, KubeUpdates, Record, Records, Timing, watch_one,
+    KubeHealth, KubeOptions, KubeSource, KubeUpdates, Record, Records, Seen, Timing, read_object,
+    watch_one, watch_seen,
 };
 pub use file_set::{Content, FileSet, MAX_FILE_BYTES};
 pub use files::{FileSource, FileUpdates, StartError};
-pub use problem::{Problem, Severity};
+pub use manifest::raw::{RawObject, read_objects};
+pub use problem::{Problem, ProblemKind, Severity};
 pub use tulle_crds::{Object, ObjectKey};

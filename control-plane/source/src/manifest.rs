@@ -2,6 +2,8 @@
 
 mod document;
 mod parse;
+mod placeholder;
+pub(crate) mod raw;
 mod split;
 mod tree;
 

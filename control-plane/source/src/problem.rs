@@ -24,6 +24,29 @@ impl fmt::Display for Severity {
     }
 }
 
+/// What kind of thing is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProblemKind {
+    /// A file or folder that cannot be read: no permission, too large, no text.
+    Unreadable,
+    /// Files that cannot be watched, so that they are looked at now and then.
+    Unwatched,
+    /// A document that is neither YAML nor JSON, or unfolds to too much.
+    Syntax,
+    /// A document that is no Kubernetes object.
+    NotAnObject,
+    /// An object of another version, or of a kind that its API group does not have: it is passed over.
+    PassedOver,
+    /// An object that its kind's definition rejects.
+    Rejected,
+    /// A key that a map holds more than once.
+    DuplicateKey,
+    /// An object that is declared more than once.
+    DeclaredTwice,
+    /// A variable of a template that nobody has filled in.
+    Placeholder,
+}
+
 /// Something wrong with a file, a document or an object. It stands until that is mended or gone.
 /// Problems sort by place, those of a cluster's objects by object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +55,8 @@ pub struct Problem {
     pub place: Option<Place>,
     /// How bad.
     pub severity: Severity,
+    /// What kind of thing.
+    pub kind: ProblemKind,
     /// Which object, as far as it could be made out.
     pub object: Option<ObjectKey>,
     /// Which field of the object, such as `spec.routes[0].name`.

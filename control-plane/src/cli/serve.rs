@@ -17,7 +17,8 @@ Examples:
   tulle serve --kubernetes --config /etc/tulle/config.yaml
 
 Files are watched: a save takes effect at once. Listens on 15012 (ADS over TLS, token required) and 15014
-(/metrics, /healthz, /readyz; /debug for callers on this machine), in Kubernetes on 15017 (webhooks) too.")]
+(/metrics, /healthz, /readyz; /debug for callers on this machine), in Kubernetes on 15017 (webhooks) and 15053 (DNS for
+names that the cluster's does not know) too; with dns.enabled in the settings DNS is served from files as well.")]
 pub(super) struct Args {
     /// Files and folders with manifests; folders are read recursively, unknown kinds are passed over
     #[arg(

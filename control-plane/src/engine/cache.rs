@@ -40,7 +40,13 @@ impl Cache {
                 .into_iter()
                 .map(|(url, name)| (TypeUrl::new(url), name))
         };
-        let resource = Resource::new(type_url, name.clone(), version, &compiled.bytes)
+        let resource = Resource::new(type_url, name.clone(), version, &compiled.bytes);
+        let resource = match type_url {
+            // They name files of the proxy's container.
+            TypeUrl::SDS => resource.judged_locally(),
+            _ => resource,
+        };
+        let resource = resource
             .with_requires(keys(compiled.requires))
             .with_touches(keys(compiled.touches))
             .with_settle(compiled.settle);

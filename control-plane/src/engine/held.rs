@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tulle_envoy::{Plan, plan};
+use tulle_envoy::{Assignment, Plan, plan};
 use tulle_index::Index;
 use tulle_model::endpoint::EndpointSetId;
 use tulle_model::linked::ProxyView;
@@ -20,8 +20,8 @@ type Key = (TypeUrl, Str);
 #[derive(Debug, Default)]
 pub(super) struct Held {
     resources: BTreeMap<Key, Arc<Encoded>>,
-    /// Endpoint sets, each with the names of the assignments that show it.
-    assignments: BTreeMap<EndpointSetId, BTreeSet<Str>>,
+    /// Endpoint sets, each with the assignments that show it.
+    assignments: BTreeMap<EndpointSetId, BTreeSet<Assignment>>,
 }
 
 impl Held {
@@ -67,10 +67,11 @@ impl Held {
             }
         }
         self.assignments.clear();
-        for (name, set) in assignments {
-            gone.remove(&(TypeUrl::EDS, name.clone()));
-            self.put_endpoints(&name, &set, index, cache, &mut changes);
-            self.assignments.entry(set).or_default().insert(name);
+        for assignment in assignments {
+            gone.remove(&(TypeUrl::EDS, assignment.name.clone()));
+            self.put_endpoints(&assignment, index, cache, &mut changes);
+            let of_set = self.assignments.entry(assignment.set.clone()).or_default();
+            of_set.insert(assignment);
         }
         for (type_url, name) in gone {
             self.resources.remove(&(type_url, name.clone()));
@@ -86,29 +87,34 @@ impl Held {
         index: &Index,
         cache: &mut Cache,
     ) -> Vec<Change> {
-        let touched: Vec<(&EndpointSetId, Str)> = changed
+        let touched: Vec<Assignment> = changed
             .iter()
-            .filter_map(|set| self.assignments.get(set).map(|names| (set, names)))
-            .flat_map(|(set, names)| names.iter().map(move |name| (set, name.clone())))
+            .filter_map(|set| self.assignments.get(set))
+            .flatten()
+            .cloned()
             .collect();
         let mut changes = Vec::new();
-        for (set, name) in touched {
-            self.put_endpoints(&name, set, index, cache, &mut changes);
+        for assignment in touched {
+            self.put_endpoints(&assignment, index, cache, &mut changes);
         }
         changes
     }
 
     fn put_endpoints(
         &mut self,
-        name: &Str,
-        set: &EndpointSetId,
+        assignment: &Assignment,
         index: &Index,
         cache: &mut Cache,
         changes: &mut Vec<Change>,
     ) {
+        let Assignment {
+            name,
+            set,
+            health_check_port,
+        } = assignment;
         let endpoints = index.endpoints(set);
         let key = (TypeUrl::EDS, name.clone());
-        let compiled = tulle_envoy::endpoints(name, &endpoints);
+        let compiled = tulle_envoy::endpoints(name, &endpoints, *health_check_port);
         if !self.holds(&key, &compiled.version) {
             let version = compiled.version.clone();
             let encoded = cache.get(key.0, name, &version, || compiled);

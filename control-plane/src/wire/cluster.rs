@@ -5,9 +5,12 @@ mod admission;
 mod api_server;
 mod attest;
 mod ca_bundle;
+mod clock;
 mod directory;
 mod follow;
 mod leader;
+mod named;
+mod owner;
 mod peers;
 mod pods;
 mod proxy_config;
@@ -29,16 +32,18 @@ use tulle_injector::inject::{InjectConfig, wants_injection};
 use tulle_model::fragment::{Fragment, Translated};
 use tulle_model::selector::Labels;
 use tulle_model::settings::Settings;
-use tulle_model::{ObjectId, Str};
+use tulle_model::{Finding, ObjectId, ProxyId, Str};
 use tulle_source::Batch;
 use tulle_xds::{Resource, Scope, Server, TypeUrl};
 
 use crate::engine::Engine;
 
+pub(super) use clock::Clock;
 pub use start::ClusterOptions;
 pub(super) use start::serve;
 
 use directory::Directory;
+use named::NamedSecrets;
 use pods::{Entry, Fate, Pods};
 use secrets::Secrets;
 
@@ -51,6 +56,7 @@ pub(super) struct Cluster {
     pods: Arc<Pods>,
     directory: Arc<Directory>,
     secrets: Secrets,
+    named: NamedSecrets,
     injection: Arc<ArcSwap<InjectConfig>>,
     /// The labels of all namespaces.
     namespaces: BTreeMap<Str, Labels>,
@@ -80,6 +86,8 @@ pub(super) enum Work {
     Settings(Settings),
     /// Give all groups the roots anew.
     Roots,
+    /// Give these proxies the Kubernetes Secrets that they want.
+    Named(BTreeSet<ProxyId>),
     /// Nothing: it was done.
     Done,
 }
@@ -109,6 +117,7 @@ impl Cluster {
                 }
                 Control::Status => self.board.stir(),
             },
+            proxies = self.named.news() => return Work::Named(proxies),
             Some(gateway) = self.ending.next() => self.end_gateway(&gateway),
             () = tokio::time::sleep(self.secrets.wait()) => self.secrets.renew(),
             () = due(self.board.wait()) => {}
@@ -207,6 +216,21 @@ impl Cluster {
     /// What every group holds.
     pub(super) fn shared(&self) -> Option<Arc<Resource>> {
         self.secrets.roots()
+    }
+
+    /// What a proxy's group is served of Kubernetes Secrets.
+    pub(super) fn named(&self, proxy: &ProxyId) -> Vec<Arc<Resource>> {
+        self.named.resources(proxy)
+    }
+
+    /// Takes what proxies want of Kubernetes Secrets; gives back what they want no longer.
+    pub(super) fn want_named(&mut self, wanted: named::Wanted) -> BTreeMap<ProxyId, Vec<Arc<str>>> {
+        self.named.want(wanted)
+    }
+
+    /// What is wrong with them.
+    pub(super) fn named_findings(&self) -> BTreeSet<Finding> {
+        self.named.findings()
     }
 
     /// Keeps what statuses are made of up to date.

@@ -84,12 +84,14 @@ pub(super) fn router(ask: Ask, late: Late) -> Router {
         .route("/config", get(config))
         .route("/proxies", get(proxies))
         .route("/report", get(report))
+        .route("/dns", get(dns))
         .with_state(Pages { ask, late })
 }
 
 async fn index() -> Json<Value> {
     Json(json!({ "pages": [
         "/debug/findings", "/debug/changes", "/debug/proxies", "/debug/report",
+        "/debug/dns",
         "/debug/config?proxy=virtualnode/NAMESPACE/NAME&capture=transparent",
     ]}))
 }
@@ -106,6 +108,13 @@ async fn proxies(State(pages): State<Pages>) -> Response {
     match pages.late.server() {
         Some(server) => Json(json!(server.snapshot())).into_response(),
         None => (StatusCode::SERVICE_UNAVAILABLE, "not serving yet\n").into_response(),
+    }
+}
+
+async fn dns(State(pages): State<Pages>) -> Response {
+    match pages.late.dns() {
+        Some(dns) => Json(dns.page()).into_response(),
+        None => (StatusCode::NOT_FOUND, "no DNS is served here\n").into_response(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tulle_identity::{Identity, ServingCertificate, ServingNames, TrustDomain};
 use tulle_runtime::admin::{AdminPages, AdminServer};
 use tulle_runtime::drain::{Drained, drain};
@@ -13,6 +14,7 @@ use tulle_runtime::readiness::Readiness;
 use tulle_source::FileSource;
 use tulle_xds::{Server, ServerSettings, Store, TypeTable};
 
+use super::dns::Dns;
 use super::late::Late;
 use super::mesh::{Mesh, Updates};
 use super::{GRACE, authenticate, debug, metrics};
@@ -55,6 +57,16 @@ pub(super) async fn serve(
         late.clone(),
         metrics,
     );
+    let dns = match config.dns.serves(false) {
+        true => {
+            let address = SocketAddr::new(config.listen.address, config.listen.dns);
+            let dns = Dns::bind(address, "localhost", mesh.names()).await?;
+            late.set_dns(dns.told());
+            Some(dns)
+        }
+        false => None,
+    };
+    let (linked, is_linked) = oneshot::channel();
     let pages = AdminPages {
         metrics: registry,
         readiness,
@@ -62,8 +74,16 @@ pub(super) async fn serve(
     };
     let leaving = watcher.signal();
     let admin = tokio::spawn(admin.serve(pages, watcher.signal()));
-    let mut mesh =
-        tokio::spawn(mesh.run(Some(initial), move || drop(files_read), watcher.signal()));
+    let ready = move || {
+        drop(files_read);
+        let _ = linked.send(());
+    };
+    let mut mesh = tokio::spawn(mesh.run(Some(initial), ready, watcher.signal()));
+    let dns = tokio::spawn(async move {
+        if let (Some(dns), Ok(())) = (dns, is_linked.await) {
+            dns.serve().await;
+        }
+    });
     let xds = tokio::spawn({
         let (server, signal) = (server.clone(), watcher.signal());
         async move {
@@ -90,6 +110,7 @@ pub(super) async fn serve(
             anyhow::bail!("the task that owns the mesh has ended");
         }
     };
+    dns.abort();
     let _ = tokio::join!(admin, mesh, xds);
     if let Drained::Forced { left } = drained {
         tracing::warn!(left, "ended without waiting any longer");

@@ -6,6 +6,9 @@ use tulle_injector::webhook::WebhookStats;
 use tulle_status::Counters;
 use tulle_xds::Server;
 
+use super::cluster::Clock;
+use super::dns::Told;
+
 /// Set once each, read whenever somebody looks. Clones are the same.
 #[derive(Clone, Default)]
 pub(super) struct Late(Arc<Parts>);
@@ -15,6 +18,8 @@ struct Parts {
     server: OnceLock<Server>,
     webhooks: OnceLock<Arc<WebhookStats>>,
     writers: OnceLock<Arc<Counters>>,
+    clock: OnceLock<Arc<Clock>>,
+    dns: OnceLock<Arc<Told>>,
 }
 
 impl Late {
@@ -30,9 +35,22 @@ impl Late {
         let _ = self.0.writers.set(counters);
     }
 
+    pub(super) fn set_clock(&self, clock: Arc<Clock>) {
+        let _ = self.0.clock.set(clock);
+    }
+
+    pub(super) fn set_dns(&self, told: Arc<Told>) {
+        let _ = self.0.dns.set(told);
+    }
+
     /// The xDS server, once there is one.
     pub(super) fn server(&self) -> Option<&Server> {
         self.0.server.get()
+    }
+
+    /// What is told of the DNS server, where there is one.
+    pub(super) fn dns(&self) -> Option<&Arc<Told>> {
+        self.0.dns.get()
     }
 
     /// The counts of the webhooks.
@@ -43,6 +61,11 @@ impl Late {
     /// The counts of what is written to the API server.
     pub(super) fn writers(&self) -> Option<&Arc<Counters>> {
         self.0.writers.get()
+    }
+
+    /// This clock beside the API server's.
+    pub(super) fn clock(&self) -> Option<&Arc<Clock>> {
+        self.0.clock.get()
     }
 }
 

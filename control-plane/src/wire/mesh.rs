@@ -1,19 +1,23 @@
 //! The one task that owns the mesh: it hears of objects and proxies, and tells the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tulle_model::ObjectId;
+use tokio::sync::{mpsc, watch};
+use tulle_index::ServedNames;
 use tulle_model::settings::Settings;
+use tulle_model::{ObjectId, ProxyId};
 use tulle_runtime::drain::DrainSignal;
 use tulle_source::{Batch, FileUpdates, KubeUpdates, Place, Problem};
 use tulle_status::{Ledger, Refusal, RefusalKey};
 use tulle_xds::{Change, Event, Feed, Resource, Scope, Store, TypeUrl};
 
+mod at_home;
 mod told;
+
+use at_home::AtHome;
 
 use super::cluster::{Cluster, Work, work};
 use super::convergence::Convergence;
@@ -54,11 +58,15 @@ pub(super) struct Mesh {
     cluster: Option<Cluster>,
     questions: mpsc::Receiver<Question>,
     ledger: Ledger,
+    /// Refusals of single proxies.
+    at_home: AtHome,
     problems: Arc<[Problem]>,
     places: BTreeMap<ObjectId, Place>,
     convergence: Convergence,
     metrics: Metrics,
     late: Late,
+    /// What the DNS server answers.
+    names: watch::Sender<Arc<ServedNames>>,
 }
 
 impl Mesh {
@@ -72,20 +80,28 @@ impl Mesh {
         late: Late,
         metrics: Metrics,
     ) -> Self {
+        let engine = Engine::new(settings);
         Self {
-            engine: Engine::new(settings),
+            names: watch::channel(engine.names()).0,
+            engine,
             store,
             feed,
             updates,
             cluster,
             questions,
             ledger: Ledger::default(),
+            at_home: AtHome::default(),
             problems: Arc::from([]),
             places: BTreeMap::new(),
             convergence: Convergence::default(),
             metrics,
             late,
         }
+    }
+
+    /// The names that the DNS server answers, as they are from now on.
+    pub(super) fn names(&self) -> watch::Receiver<Arc<ServedNames>> {
+        self.names.subscribe()
     }
 
     /// Runs until the drain is over. `initial`: what is known already, else the first batch is; `ready` is called once
@@ -121,6 +137,7 @@ impl Mesh {
                 event = self.feed.next() => self.hear(event),
                 Some(question) = self.questions.recv() => self.answer(question),
                 work = work(&mut self.cluster) => self.work(work),
+                () = until(self.at_home.next()) => self.send_again(),
             }
             self.tell_board();
         }
@@ -137,12 +154,14 @@ impl Mesh {
             }
             Work::Roots => {
                 let shared = self.shared();
-                for (scope, _, _) in self.store.scopes() {
-                    if Group::from_scope(&scope).is_some() {
-                        let changes = shared.iter().cloned().map(Change::Put).collect();
-                        self.store.apply(&scope, changes);
-                    }
+                for (scope, _) in self.groups() {
+                    let changes = shared.iter().cloned().map(Change::Put).collect();
+                    self.store.apply(&scope, changes);
                 }
+            }
+            Work::Named(proxies) => {
+                self.serve_named(&proxies);
+                self.tell_findings();
             }
             Work::Done => {}
         }
@@ -152,6 +171,13 @@ impl Mesh {
     fn shared(&self) -> Vec<Arc<Resource>> {
         let cluster = self.cluster.iter();
         cluster.flat_map(Cluster::shared).collect()
+    }
+
+    /// What a group holds beside what was made of its objects.
+    fn beside(&self, group: &Group) -> Vec<Arc<Resource>> {
+        let named = self.cluster.iter();
+        let named = named.flat_map(|cluster| cluster.named(&group.proxy));
+        self.shared().into_iter().chain(named).collect()
     }
 
     /// Keeps what statuses are made of up to date, and wakes who writes them.
@@ -214,13 +240,19 @@ impl Mesh {
     }
 
     fn serve(&mut self, outcome: Outcome) -> Vec<(Scope, u64)> {
+        self.names.send_if_modified(|held| {
+            let names = self.engine.names();
+            let news = !Arc::ptr_eq(held, &names);
+            *held = names;
+            news
+        });
         let mut batches = Vec::new();
         for (group, update) in outcome.updates {
             let scope = group.scope();
             let batch = match update {
                 Update::Fill(mut resources) => {
                     self.ledger.clear_scope(scope.as_str());
-                    resources.extend(self.shared());
+                    resources.extend(self.beside(&group));
                     Some(self.store.replace(&scope, resources))
                 }
                 Update::Change(changes) => {
@@ -232,7 +264,48 @@ impl Mesh {
             };
             batches.extend(batch.map(|batch| (scope, batch)));
         }
+        self.follow_wants();
         batches
+    }
+
+    /// Has the Kubernetes Secrets watched that proxies want now.
+    fn follow_wants(&mut self) {
+        let Some(wanted) = self.engine.secrets_news() else {
+            return;
+        };
+        let Some(cluster) = &mut self.cluster else {
+            return;
+        };
+        let proxies: BTreeSet<ProxyId> = wanted.keys().cloned().collect();
+        let gone = cluster.want_named(wanted);
+        for (scope, group) in self.groups() {
+            let gone = gone.get(&group.proxy).into_iter().flatten();
+            let gone = gone.map(|name| Change::Remove(TypeUrl::SDS, name.clone()));
+            self.store.apply(&scope, gone.collect());
+        }
+        self.serve_named(&proxies);
+    }
+
+    /// Serves these proxies the Kubernetes Secrets that they want, and tells what is wrong with those.
+    fn serve_named(&mut self, proxies: &BTreeSet<ProxyId>) {
+        let Some(cluster) = &self.cluster else {
+            return;
+        };
+        let mut groups = self.groups();
+        groups.retain(|(_, group)| proxies.contains(&group.proxy));
+        for (scope, group) in groups {
+            let changes = cluster.named(&group.proxy).into_iter().map(Change::Put);
+            self.store.apply(&scope, changes.collect());
+        }
+        self.engine.set_beside(cluster.named_findings());
+    }
+
+    /// The scopes of groups, open or not.
+    fn groups(&self) -> Vec<(Scope, Group)> {
+        let scopes = self.store.scopes().into_iter();
+        scopes
+            .filter_map(|(scope, _, _)| Some((scope.clone(), Group::from_scope(&scope)?)))
+            .collect()
     }
 
     /// What a proxy said of a resource does not hold for its next version, nor for one that is gone.
@@ -241,6 +314,7 @@ impl Mesh {
             Change::Put(resource) => refusal_key(scope, resource.type_url(), resource.name()),
             Change::Remove(type_url, name) => refusal_key(scope, *type_url, name),
         };
+        self.at_home.forget(&key);
         if let Some(refusal) = self.ledger.clear(&key) {
             tracing::info!(%scope, name = %key.name, "no longer refused: {}", refusal.message);
         }
@@ -258,6 +332,7 @@ impl Mesh {
                 ..
             } => {
                 tracing::info!(proxy = %caller, %stream, "connected");
+                self.at_home.connected(stream, caller);
                 self.convergence.connected(scope, stream);
             }
             Event::Disconnected {
@@ -266,6 +341,7 @@ impl Mesh {
                 caller,
             } => {
                 tracing::info!(proxy = %caller, %stream, "disconnected");
+                self.at_home.disconnected(stream, Instant::now());
                 let arrived = self
                     .convergence
                     .disconnected(&scope, stream, SystemTime::now());
@@ -288,26 +364,28 @@ impl Mesh {
             }
             Event::Nacked {
                 scope,
+                stream,
                 type_url,
                 names,
                 message,
-                ..
             } => {
                 // Envoy ends its words with a line break, which arrives escaped.
-                self.refused(
-                    &scope,
-                    type_url,
-                    &names,
-                    message.trim_end_matches("\\n").trim(),
-                );
+                let message = message.trim_end_matches("\\n").trim();
+                if !self.refused_at_home(&scope, stream, type_url, &names, message) {
+                    self.refused(&scope, type_url, &names, message);
+                }
             }
             Event::Acked {
                 scope,
+                stream,
                 type_url,
                 names,
                 ..
             } => {
                 for (name, version) in names {
+                    if self.taken_at_home(&scope, stream, type_url, &name, version.as_deref()) {
+                        continue;
+                    }
                     // One that went back to an earlier version has not taken what others refuse.
                     let newest = self.store.get(&scope, type_url, &name);
                     if newest.map(|newest| newest.version().clone()) == version {
@@ -382,7 +460,7 @@ impl Mesh {
         };
         match self.engine.open(&group) {
             Some(mut resources) => {
-                resources.extend(self.shared());
+                resources.extend(self.beside(&group));
                 self.store.replace(scope, resources);
             }
             None => tracing::warn!(
@@ -399,6 +477,7 @@ impl Mesh {
                 self.engine.close(&group);
             }
             self.ledger.clear_scope(scope.as_str());
+            self.at_home.forget_scope(scope.as_str());
             self.tell_findings();
         }
     }
@@ -422,6 +501,14 @@ impl Mesh {
                 );
             }
         }
+    }
+}
+
+/// Waits for a point in time; for ever where there is none.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -36,8 +36,14 @@ pub(super) fn metrics(late: Late) -> (Metrics, tulle_runtime::metrics::Metrics) 
         .scope("webhook")
         .register_collector(Box::new(Webhooks(late.clone())));
     builder
+        .scope("dns")
+        .register_collector(Box::new(Dns(late.clone())));
+    builder
         .scope("status")
-        .register_collector(Box::new(Writers(late)));
+        .register_collector(Box::new(Writers(late.clone())));
+    builder
+        .scope("cluster")
+        .register_collector(Box::new(ApiServer(late)));
     (metrics, builder.build())
 }
 
@@ -189,6 +195,83 @@ impl Collector for Webhooks {
             gauge.metric_type(),
         )?;
         gauge.encode(metric)
+    }
+}
+
+/// What is known of the API server.
+#[derive(Debug)]
+struct ApiServer(Late);
+
+impl Collector for ApiServer {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Some(clock) = self.0.clock() else {
+            return Ok(());
+        };
+        let gauge = ConstGauge::new(clock.ahead());
+        let metric = encoder.encode_descriptor(
+            "clock_ahead_seconds",
+            "How far this clock is ahead of the API server's, exact to a second",
+            None,
+            gauge.metric_type(),
+        )?;
+        gauge.encode(metric)
+    }
+}
+
+/// Reads the counts of the DNS server when somebody looks.
+#[derive(Debug)]
+struct Dns(Late);
+
+impl Collector for Dns {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Some(dns) = self.0.dns() else {
+            return Ok(());
+        };
+        let counts = dns.counts();
+        for (name, help, value) in [
+            ("udp", "Packets by UDP", counts.udp),
+            ("tcp", "Messages by TCP", counts.tcp),
+            (
+                "answered",
+                "Questions about names that exist",
+                counts.answered,
+            ),
+            (
+                "no_such_name",
+                "Questions about names of the zones that do not exist",
+                counts.no_such_name,
+            ),
+            (
+                "refused",
+                "Questions about names in no zone, and of other kinds",
+                counts.refused,
+            ),
+            (
+                "malformed",
+                "Messages that are no question",
+                counts.malformed,
+            ),
+            (
+                "truncated",
+                "Answers that did not fit into a UDP packet",
+                counts.truncated,
+            ),
+            (
+                "connections_refused",
+                "TCP connections closed because there were too many",
+                counts.connections_refused,
+            ),
+            (
+                "panics",
+                "Questions that met a defect of this program",
+                counts.panics,
+            ),
+        ] {
+            let counter = ConstCounter::new(value);
+            let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+            counter.encode(metric)?;
+        }
+        Ok(())
     }
 }
 

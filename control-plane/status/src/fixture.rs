@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
-use tulle_model::{Finding, ObjectId, Severity};
+use tulle_model::{Code, Finding, ObjectId, Severity};
 use tulle_runtime::lease::Leadership;
 
 use crate::kind;
@@ -25,7 +25,7 @@ pub(crate) fn object(kind: &str, name: &str) -> ObjectId {
 pub(crate) fn finding(severity: Severity, object: &ObjectId, code: &str) -> Finding {
     Finding::new(
         severity,
-        code,
+        Code::named(code).expect("a code of the table"),
         object,
         "spec.listeners",
         format!("{code} here"),

@@ -80,7 +80,7 @@ impl Ledger {
 mod tests {
     use std::time::SystemTime;
 
-    use tulle_model::{ObjectId, Severity};
+    use tulle_model::{ObjectId, Severity, codes};
 
     use super::*;
 
@@ -88,7 +88,7 @@ mod tests {
         let object = ObjectId::new("appmesh.k8s.aws", "VirtualRouter", "shop", name);
         Finding::new(
             Severity::Error,
-            "dangling-reference",
+            codes::DANGLING_REFERENCE,
             &object,
             "spec",
             "nobody there",

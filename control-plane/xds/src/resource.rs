@@ -24,6 +24,7 @@ pub struct Resource {
     version: Arc<str>,
     encoded: Bytes,
     secret: bool,
+    local: bool,
     any_at: usize,
     message_at: usize,
     any_end: usize,
@@ -91,6 +92,7 @@ impl Resource {
                 false => Bytes::from(out),
             },
             secret,
+            local: false,
             any_at,
             message_at,
             any_end,
@@ -124,6 +126,14 @@ impl Resource {
         self
     }
 
+    /// Whether it can be used depends on where the client runs, as where it names a file there. That a client rejects it says
+    /// nothing of others, nor of the same client's next stream, and holds nothing back.
+    #[must_use]
+    pub fn judged_locally(mut self) -> Self {
+        self.local = true;
+        self
+    }
+
     /// Its type.
     pub fn type_url(&self) -> TypeUrl {
         self.type_url
@@ -152,6 +162,11 @@ impl Resource {
     /// See [`Resource::with_settle`].
     pub fn settle(&self) -> Duration {
         self.settle
+    }
+
+    /// See [`Resource::judged_locally`].
+    pub fn is_judged_locally(&self) -> bool {
+        self.local
     }
 
     /// Whether it was made by [`Resource::secret`].

@@ -162,6 +162,8 @@ pub(crate) struct Session {
     stale: u64,
     /// Answers about types that are not served: sent once, never tracked.
     strays: Vec<Response>,
+    /// Versions that this client alone rejects ([`Resource::judged_locally`]).
+    refused: BTreeMap<(TypeIndex, Arc<str>), Arc<str>>,
     /// Types that were touched after their turn.
     touched: Vec<TypeIndex>,
     events: Vec<SessionEvent>,
@@ -194,6 +196,7 @@ impl Session {
             converged: 0,
             stale: 0,
             strays: Vec::new(),
+            refused: BTreeMap::new(),
             touched: Vec::new(),
             events: Vec::new(),
         }
@@ -316,6 +319,10 @@ impl Session {
     }
 
     fn is_rejected(&self, of: TypeIndex, resource: &Resource, now: Instant) -> bool {
+        if resource.is_judged_locally() {
+            let refused = self.refused.get(&(of, resource.name().clone()));
+            return refused == Some(resource.version());
+        }
         self.quarantine.rejects(
             self.quarantined_in(of),
             self.client(),

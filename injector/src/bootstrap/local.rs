@@ -1,12 +1,15 @@
 //! Listeners and clusters of an Envoy that work before, and without, the control plane: a few exact paths, each led to a port of
 //! the same machine.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use tulle_proto::cluster::Cluster;
 use tulle_proto::cluster::cluster::{ClusterDiscoveryType, DiscoveryType};
 use tulle_proto::core::socket_address::PortSpecifier;
-use tulle_proto::core::{Address, HttpProtocolOptions, SocketAddress, address};
+use tulle_proto::core::{
+    Address, Http2ProtocolOptions, HttpProtocolOptions, SocketAddress, address,
+};
 use tulle_proto::endpoint::{
     ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint,
 };
@@ -17,6 +20,7 @@ use tulle_proto::http_connection_manager::{HttpConnectionManager, HttpFilter, ht
 use tulle_proto::listener::{Filter, FilterChain, Listener, filter};
 use tulle_proto::matcher::{StringMatcher, string_matcher};
 use tulle_proto::pb::envoy::extensions::filters::http::router::v3::Router;
+use tulle_proto::pb::envoy::extensions::filters::network::tcp_proxy::v3::{TcpProxy, tcp_proxy};
 use tulle_proto::protobuf::{BoolValue, Duration};
 use tulle_proto::route::header_matcher::HeaderMatchSpecifier;
 use tulle_proto::route::route::Action;
@@ -24,6 +28,11 @@ use tulle_proto::route::route_action::ClusterSpecifier;
 use tulle_proto::route::route_match::PathSpecifier;
 use tulle_proto::route::{
     HeaderMatcher, Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost,
+};
+use tulle_proto::upstream_http::HttpProtocolOptions as UpstreamOptions;
+use tulle_proto::upstream_http::http_protocol_options::explicit_http_config::ProtocolConfig;
+use tulle_proto::upstream_http::http_protocol_options::{
+    ExplicitHttpConfig, UpstreamProtocolOptions,
 };
 use tulle_proto::{any, prost};
 
@@ -214,6 +223,52 @@ fn socket_address(host: &str, port: u16, ipv4_compat: bool) -> Address {
             port_specifier: Some(PortSpecifier::PortValue(port.into())),
             ..Default::default()
         })),
+    }
+}
+
+/// A cluster that speaks HTTP/2.
+pub(crate) fn over_http2(cluster: Cluster) -> Cluster {
+    let options = UpstreamOptions {
+        upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(
+            ExplicitHttpConfig {
+                protocol_config: Some(ProtocolConfig::Http2ProtocolOptions(
+                    Http2ProtocolOptions::default(),
+                )),
+            },
+        )),
+        ..Default::default()
+    };
+    Cluster {
+        typed_extension_protocol_options: HashMap::from([(
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions".to_owned(),
+            any(&options),
+        )]),
+        ..cluster
+    }
+}
+
+/// Another port of loopback for the admin interface.
+pub(crate) fn admin_alias(port: u16) -> Listener {
+    const NAME: &str = "tulle_admin_alias";
+    let proxy = TcpProxy {
+        stat_prefix: NAME.to_owned(),
+        cluster_specifier: Some(tcp_proxy::ClusterSpecifier::Cluster(
+            ADMIN_CLUSTER.to_owned(),
+        )),
+        ..Default::default()
+    };
+    Listener {
+        name: NAME.to_owned(),
+        address: Some(socket(&Ipv4Addr::LOCALHOST.to_string(), port)),
+        ignore_global_conn_limit: true,
+        filter_chains: vec![FilterChain {
+            filters: vec![Filter {
+                name: "envoy.filters.network.tcp_proxy".to_owned(),
+                config_type: Some(filter::ConfigType::TypedConfig(any(&proxy))),
+            }],
+            ..Default::default()
+        }],
+        ..Default::default()
     }
 }
 

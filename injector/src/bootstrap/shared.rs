@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use tulle_proto::pb::envoy::config::metrics::v3::TagSpecifier;
+use tulle_proto::pb::envoy::config::metrics::v3::tag_specifier::TagValue;
+
 use super::{
     BOOTSTRAP_FILE, BootstrapError, ROOT_FILE, ROOT_SDS_FILE, Server, TOKEN_FILE, TOKEN_SDS_FILE,
     envoy, local,
@@ -102,6 +105,9 @@ pub fn shared(spec: SharedSpec) -> Result<SharedFiles, BootstrapError> {
         watched: Some(SHARED_DIRECTORY),
         listeners,
         clusters,
+        tags: tags(),
+        // As App Mesh's Envoys did it.
+        outlier_log: Some("/dev/stdout"),
     });
     let token = format!("{TOKEN_DIRECTORY}/{TOKEN_FILE}");
     Ok(SharedFiles {
@@ -113,4 +119,26 @@ pub fn shared(spec: SharedSpec) -> Result<SharedFiles, BootstrapError> {
         )))?,
         root_pem: spec.root_pem,
     })
+}
+
+/// The tags that App Mesh's figures have where a proxy has several ports: protocol, port and routes of `ingress.<protocol>.<port>`.
+/// The outer group is taken out of a figure's name, the inner one is the value.
+fn tags() -> Vec<TagSpecifier> {
+    [
+        (
+            "appmesh.listener_protocol",
+            r"\.ingress\.((\w+?)\.)[0-9]+?\.",
+        ),
+        ("appmesh.listener_port", r"\.ingress\.\w+?\.(([0-9]+?)\.)"),
+        (
+            "envoy_rds_route_config",
+            r"\.ingress\.\w+?\.[0-9]+?\.rds\.((.*?)\.)",
+        ),
+    ]
+    .into_iter()
+    .map(|(name, regex)| TagSpecifier {
+        tag_name: name.to_owned(),
+        tag_value: Some(TagValue::Regex(regex.to_owned())),
+    })
+    .collect()
 }

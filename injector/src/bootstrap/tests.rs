@@ -42,6 +42,8 @@ fn text_is_the_typed_bootstrap() {
         watched: None,
         listeners: Vec::new(),
         clusters: Vec::new(),
+        tags: Vec::new(),
+        outlier_log: None,
     });
     assert_eq!(
         message_to_json(&read).unwrap(),

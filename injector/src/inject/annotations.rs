@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::names::{
     CNI, CPU_LIMIT, CPU_REQUEST, ENV, ENV_JSON, FARGATE_PROFILE, IGNORED_IPS, IGNORED_PORTS, IPV6,
-    MEMORY_LIMIT, MEMORY_REQUEST, PORTS, SDS, SECRET_MOUNTS, VOLUME_MOUNTS, XRAY_CONFIG,
+    MEMORY_LIMIT, MEMORY_REQUEST, PORTS, SECRET_MOUNTS, VOLUME_MOUNTS, XRAY_CONFIG,
 };
 use super::{InjectConfig, Rejection, Resources, edit, list, quantity};
 use crate::bootstrap::{SHARED_DIRECTORY, TOKEN_DIRECTORY};
@@ -28,21 +28,11 @@ pub(super) struct Wishes {
     /// Volume, path.
     pub(super) volume_mounts: BTreeMap<String, String>,
     pub(super) resources: Resources,
-    pub(super) sds_socket: Option<String>,
 }
 
 impl Wishes {
-    pub(super) fn of(
-        pod: &Value,
-        config: &InjectConfig,
-        warnings: &mut Vec<String>,
-    ) -> Result<Self, Rejection> {
+    pub(super) fn of(pod: &Value, config: &InjectConfig) -> Result<Self, Rejection> {
         let given = |key| edit::annotation(pod, key);
-        if given(XRAY_CONFIG).is_some() {
-            warnings.push(format!(
-                "annotation {XRAY_CONFIG} has no effect: no X-Ray daemon is injected"
-            ));
-        }
         Ok(Self {
             ports: given(PORTS)
                 .map(|text| list::ports(PORTS, text))
@@ -67,12 +57,21 @@ impl Wishes {
             secret_mounts: mounts(SECRET_MOUNTS, given(SECRET_MOUNTS), "secretName:mountPath")?,
             volume_mounts: mounts(VOLUME_MOUNTS, given(VOLUME_MOUNTS), "volumeName:mountPath")?,
             resources: resources(pod, &config.resources)?,
-            sds_socket: config
-                .sds_socket
-                .clone()
-                .filter(|_| !is(given(SDS), "disabled")),
         })
     }
+}
+
+/// The volume and path that the X-Ray daemon reads its configuration from.
+pub(super) fn xray_config(pod: &Value) -> Result<Option<(String, String)>, Rejection> {
+    let given = edit::annotation(pod, XRAY_CONFIG);
+    let mut mounts = mounts(XRAY_CONFIG, given, "volumeName:mountPath")?;
+    if mounts.len() > 1 {
+        return Err(Rejection::Annotation {
+            annotation: XRAY_CONFIG,
+            reason: "the X-Ray daemon reads one configuration; name one volume".to_owned(),
+        });
+    }
+    Ok(mounts.pop_first())
 }
 
 /// Whether a switch stands so.
@@ -80,7 +79,8 @@ pub(super) fn is(given: Option<&str>, word: &str) -> bool {
     given.is_some_and(|given| given.eq_ignore_ascii_case(word))
 }
 
-fn resources(pod: &Value, defaults: &Resources) -> Result<Resources, Rejection> {
+/// What Envoy may use, as the pod says it, else as it is told here.
+pub(super) fn resources(pod: &Value, defaults: &Resources) -> Result<Resources, Rejection> {
     let mut resources = defaults.clone();
     for (annotation, is_limit, name) in [
         (CPU_REQUEST, false, "cpu"),

@@ -19,6 +19,8 @@ pub struct Candidate {
     pub pods: Option<Selector>,
     /// The ports of its listeners.
     pub ports: BTreeSet<u16>,
+    /// The file of its access log, in the proxy's container.
+    pub access_log: Option<Str>,
 }
 
 impl Candidate {
@@ -56,6 +58,7 @@ pub fn candidates<'a>(
                 &node.mesh,
                 &node.pods,
                 &node.listeners,
+                &node.access_log,
             )),
             Fragment::Gateway(gateway) if &*gateway.name.namespace == namespace => members.push((
                 ProxyKind::VirtualGateway,
@@ -64,6 +67,7 @@ pub fn candidates<'a>(
                 &gateway.mesh,
                 &gateway.pods,
                 &gateway.listeners,
+                &gateway.access_log,
             )),
             _ => {}
         }
@@ -83,17 +87,20 @@ pub fn candidates<'a>(
     };
     let mut candidates: Vec<Candidate> = members
         .into_iter()
-        .map(|(kind, name, alias, mesh, pods, listeners)| Candidate {
-            id: ProxyId {
-                kind,
-                namespace: name.namespace.clone(),
-                name: name.name.clone(),
+        .map(
+            |(kind, name, alias, mesh, pods, listeners, log)| Candidate {
+                id: ProxyId {
+                    kind,
+                    namespace: name.namespace.clone(),
+                    name: name.name.clone(),
+                },
+                mesh: mesh_of(mesh),
+                alias: alias.clone(),
+                pods: pods.clone(),
+                ports: listeners.iter().map(|listener| listener.port).collect(),
+                access_log: log.as_ref().map(|log| log.path.clone()),
             },
-            mesh: mesh_of(mesh),
-            alias: alias.clone(),
-            pods: pods.clone(),
-            ports: listeners.iter().map(|listener| listener.port).collect(),
-        })
+        )
         .collect();
     candidates.sort_by(|one, other| one.id.cmp(&other.id));
     candidates

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use super::quantity::is_quantity;
+use super::settings::{self, Sds, Stats, Tracing, Xray};
 use crate::capture::{ALWAYS_IGNORED_PORT, Cidr};
 
 /// Quantities by resource name, such as `cpu: 10m`.
@@ -52,8 +53,14 @@ pub struct InjectConfig {
     /// Envoy's worker threads; if absent, as many as its CPU limit has whole CPUs, else 2. Gateways without a limit: as many
     /// as the machine has.
     pub concurrency: Option<NonZeroU32>,
-    /// Path of the socket of an SDS server (SPIRE's agent) on every node, for certificates that App Mesh manifests take from SDS.
-    pub sds_socket: Option<String>,
+    /// Certificates that App Mesh manifests take from SDS, of an SDS server on every node.
+    pub sds: Sds,
+    /// Traces.
+    pub tracing: Tracing,
+    /// The X-Ray daemon.
+    pub xray: Xray,
+    /// Figures.
+    pub stats: Stats,
 }
 
 /// Kubernetes' `imagePullPolicy`.
@@ -92,6 +99,20 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
+    /// In Envoy's words, or as App Mesh's agent took them.
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_lowercase().as_str() {
+            "trace" => Self::Trace,
+            "debug" => Self::Debug,
+            "info" => Self::Info,
+            "warn" | "warning" => Self::Warning,
+            "error" => Self::Error,
+            "critical" => Self::Critical,
+            "off" => Self::Off,
+            _ => return None,
+        })
+    }
+
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Trace => "trace",
@@ -133,7 +154,10 @@ impl Default for InjectConfig {
             sidecar_stop_seconds: 20,
             log_level: LogLevel::Warning,
             concurrency: None,
-            sds_socket: None,
+            sds: Sds::default(),
+            tracing: Tracing::default(),
+            xray: Xray::default(),
+            stats: Stats::default(),
         }
     }
 }
@@ -199,12 +223,7 @@ impl InjectConfig {
                 return wrong(field, format!("{seconds} is more than an hour"));
             }
         }
-        if let Some(path) = &self.sds_socket
-            && (!path.starts_with('/') || path.contains(".."))
-        {
-            return wrong("sdsSocket", format!("{path:?} is no absolute path"));
-        }
-        Ok(())
+        settings::check(&self.tracing, &self.xray, &self.stats, &self.sds)
     }
 
     pub(super) fn native(&self) -> bool {

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::names::{AUDIENCE, ENVOY_USER, SHARED_VOLUME, STATS, TOKEN_VOLUME};
-use super::{Candidate, InjectConfig, Rejection, ResourceList, Resources, edit, quantity};
+use super::names::{AUDIENCE, ENVOY_USER, SHARED_VOLUME, STATS, TMP_VOLUME, TOKEN_VOLUME};
+use super::tuning::Tuning;
+use super::{Candidate, InjectConfig, Rejection, ResourceList, Resources, edit, merge, quantity};
 use crate::bootstrap::{
-    BOOTSTRAP_FILE, READINESS_PATH, READINESS_PORT, SHARED_DIRECTORY, STATS_PORT, TOKEN_DIRECTORY,
-    TOKEN_FILE,
+    READINESS_PATH, READINESS_PORT, SHARED_DIRECTORY, STATS_PORT, TOKEN_DIRECTORY, TOKEN_FILE,
 };
 
 /// How long a token is valid; the kubelet renews it long before, and Envoy takes up the new one.
@@ -20,7 +20,7 @@ pub(super) const OVERLAY: &str = "--config-yaml";
 /// Envoy's arguments.
 pub(super) fn arguments(
     candidate: &Candidate,
-    config: &InjectConfig,
+    tuning: &Tuning,
     drain_seconds: u32,
     workers: Option<u32>,
     overlay: Option<String>,
@@ -30,22 +30,22 @@ pub(super) fn arguments(
         arguments.push(name.to_owned());
         arguments.push(value);
     };
-    option(
-        "--config-path",
-        format!("{SHARED_DIRECTORY}/{BOOTSTRAP_FILE}"),
-    );
+    option("--config-path", merge::config_path(&tuning.files));
     if let Some(overlay) = overlay {
-        option(OVERLAY, literal(&overlay));
+        option(OVERLAY, overlay);
     }
     option("--service-node", "$(POD_NAME).$(POD_NAMESPACE)".to_owned());
     option("--service-cluster", literal(&candidate.resource()));
     option("--drain-time-s", drain_seconds.max(1).to_string());
-    if let Some(workers) = config.concurrency.map(Into::into).or(workers) {
+    if let Some(workers) = tuning.concurrency.or(workers) {
         option("--concurrency", workers.to_string());
     }
-    option("--log-level", config.log_level.as_str().to_owned());
+    option("--log-level", tuning.log_level.as_str().to_owned());
     // Envoys of one pod would share the memory that it is done through.
     arguments.push("--disable-hot-restart".to_owned());
+    if tuning.quiet {
+        arguments.push("--skip-deprecated-logs".to_owned());
+    }
     arguments
 }
 
@@ -72,11 +72,15 @@ pub(super) fn identity() -> [(&'static str, Value); 2] {
     ]
 }
 
+/// Where Envoy may write: its root is read-only.
+const TMP: &str = "/tmp";
+
 /// The mounts of [`volumes`].
-pub(super) fn mounts() -> [Value; 2] {
+pub(super) fn mounts() -> [Value; 3] {
     [
         json!({ "name": SHARED_VOLUME, "mountPath": SHARED_DIRECTORY, "readOnly": true }),
         json!({ "name": TOKEN_VOLUME, "mountPath": TOKEN_DIRECTORY, "readOnly": true }),
+        json!({ "name": TMP_VOLUME, "mountPath": TMP }),
     ]
 }
 
@@ -92,6 +96,12 @@ pub(super) fn volumes(pod: &mut Value) -> Result<(), Rejection> {
         json!({ "name": SHARED_VOLUME, "configMap": { "name": SHARED_VOLUME, "defaultMode": 0o644 } }),
         "volume",
         |known| known["configMap"]["name"] == SHARED_VOLUME,
+    )?;
+    edit::add(
+        volumes,
+        json!({ "name": TMP_VOLUME, "emptyDir": {} }),
+        "volume",
+        |known| known["emptyDir"].is_object(),
     )?;
     let token = json!({
         "audience": AUDIENCE,

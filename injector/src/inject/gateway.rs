@@ -2,11 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::annotations::is;
+use super::annotations::{self, is};
+use super::environment::{self, Environment};
 use super::names::{
-    ENVOY, INBOUND_PORTS, PROBES, PROXY, SHARED_VOLUME, SKIP_IMAGE, TOKEN_VOLUME, is_own,
+    ENVOY, INBOUND_PORTS, PROBES, PROXY, SHARED_VOLUME, SKIP_IMAGE, TMP_VOLUME, TOKEN_VOLUME,
+    WARNINGS, is_own,
 };
-use super::{Candidate, InjectConfig, Rejection, edit, envoy, quantity};
+use super::tuning::{self, Mount, Place, Tuning};
+use super::{
+    Candidate, InjectConfig, Rejection, edit, envoy, logs, merge, overlay, quantity, sds, xray,
+};
 use crate::bootstrap::{ADMIN_PORT, STATS_PORT};
 
 /// Between the end of a container's hook and the end of the pod's patience.
@@ -37,25 +42,44 @@ pub(super) fn apply(
         ));
         return Ok(false);
     };
-    edit::forget(pod, &[INBOUND_PORTS, PROBES]);
+    edit::forget(pod, &[INBOUND_PORTS, PROBES, WARNINGS]);
     envoy::volumes(pod)?;
     envoy::pull_secrets(pod, config)?;
     let keep_image = is(edit::annotation(pod, SKIP_IMAGE), "enabled");
     let stats = envoy::stats_port(pod);
-    let container = edit::list(edit::spec(pod)?, "containers")?
-        .get_mut(index)
-        .ok_or_else(|| Rejection::Malformed("containers".to_owned()))?;
+    let sds_socket = sds::wanted(pod, config);
+    let sds_volume = sds_socket
+        .as_deref()
+        .map(|path| sds::volume(pod, path).map(|volume| (volume, path)))
+        .transpose()?;
+    let mut all = mounts(container(pod, index)?, sds_volume)?;
+    logs::apply(pod, candidate, &mut all, warnings)?;
+    let container = container(pod, index)?;
+    container["volumeMounts"] = json!(all);
     if !keep_image {
         container["image"] = json!(config.envoy_image);
         envoy::set_pull_policy(container, config);
     }
-    command(container, candidate, config);
     environment(container)?;
-    mounts(container)?;
+    let place = Place {
+        candidate,
+        config,
+        ports: &candidate.ports,
+        mounts: Mount::of(&all),
+        sds_socket: sds_socket.clone(),
+    };
+    let env = Environment::of(edit::list(container, "env")?);
+    let tuning = tuning::tuning(&env, &place, warnings)?;
+    tune(container, &tuning)?;
+    let stop_seconds = tuning.stop_seconds.unwrap_or(config.gateway_stop_seconds);
+    command(container, &place, &tuning, stop_seconds)?;
     stats_port(container, stats)?;
     probes(container, keep_image, warnings);
     security(container)?;
-    let stop = stop_hook(container, config)?;
+    let stop = stop_hook(container, config, stop_seconds)?;
+    merge::apply(pod, &tuning.files, &all, config)?;
+    let resources = annotations::resources(pod, &config.resources)?;
+    xray::apply(pod, &resources, config, warnings)?;
 
     if let Some(seconds) = stop {
         let needed = u64::from(seconds + LEEWAY_SECONDS);
@@ -72,20 +96,48 @@ pub(super) fn apply(
     Ok(true)
 }
 
-fn command(container: &mut Value, candidate: &Candidate, config: &InjectConfig) {
+/// Variables and a mount that Envoy's settings need.
+fn tune(container: &mut Value, tuning: &Tuning) -> Result<(), Rejection> {
+    edit::list(container, "env")?.extend(tuning.env.iter().cloned());
+    if !tuning.files.is_empty() {
+        edit::list(container, "volumeMounts")?.push(merge::mount());
+    }
+    Ok(())
+}
+
+fn command(
+    container: &mut Value,
+    place: &Place<'_>,
+    tuning: &Tuning,
+    stop_seconds: u32,
+) -> Result<(), Rejection> {
     let limit = container["resources"]["limits"]["cpu"].as_str();
     let workers = limit.and_then(quantity::cpus);
     // Whatever is draining is gone before the container is.
-    let drain = config
+    let drain = place
+        .config
         .drain_seconds
-        .min(config.gateway_stop_seconds.saturating_sub(SETTLING_SECONDS));
+        .min(stop_seconds.saturating_sub(SETTLING_SECONDS));
+    let overlay = overlay::argument(&tuning.bootstrap)?;
     container["command"] = json!(["envoy"]);
-    container["args"] = json!(envoy::arguments(candidate, config, drain, workers, None));
+    container["args"] = json!(envoy::arguments(
+        place.candidate,
+        tuning,
+        drain,
+        workers,
+        overlay
+    ));
+    Ok(())
 }
 
-/// The user's variables stay: those of App Mesh's image mean nothing to Envoy.
+/// The user's variables stay: what those of App Mesh's image mean is told Envoy otherwise.
 fn environment(container: &mut Value) -> Result<(), Rejection> {
     let env = edit::list(container, "env")?;
+    for known in env.iter_mut() {
+        if let (name, Some(value)) = (edit::name(known), known["value"].as_str()) {
+            *known = environment::variable(name, value);
+        }
+    }
     for (name, value) in envoy::identity() {
         let variable = json!({ "name": name, "valueFrom": value });
         match env.iter_mut().find(|known| edit::name(known) == name) {
@@ -96,13 +148,27 @@ fn environment(container: &mut Value) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn mounts(container: &mut Value) -> Result<(), Rejection> {
-    let mounts = edit::list(container, "volumeMounts")?;
+fn container(pod: &mut Value, index: usize) -> Result<&mut Value, Rejection> {
+    edit::list(edit::spec(pod)?, "containers")?
+        .get_mut(index)
+        .ok_or_else(|| Rejection::Malformed("containers".to_owned()))
+}
+
+/// The container's mounts with ours.
+fn mounts(container: &mut Value, sds: Option<(String, &str)>) -> Result<Vec<Value>, Rejection> {
+    let mut mounts = edit::list(container, "volumeMounts")?.clone();
+    if let Some((volume, path)) = sds
+        && !mounts.iter().any(|known| edit::name(known) == volume)
+    {
+        mounts.push(json!({ "name": volume, "mountPath": path }));
+    }
     for mount in envoy::mounts() {
         let path = &mount["mountPath"];
         match mounts.iter().find(|known| known["mountPath"] == *path) {
             None => mounts.push(mount),
             Some(known) if [SHARED_VOLUME, TOKEN_VOLUME].contains(&edit::name(known)) => {}
+            // Where the user lets Envoy write, if at all.
+            Some(_) if edit::name(&mount) == TMP_VOLUME => {}
             Some(_) => {
                 return Err(Rejection::Taken {
                     what: format!("a mount at {}", path.as_str().unwrap_or_default()),
@@ -110,7 +176,7 @@ fn mounts(container: &mut Value) -> Result<(), Rejection> {
             }
         }
     }
-    Ok(())
+    Ok(mounts)
 }
 
 /// A port that stood for Envoy's admin interface goes on meaning its figures.
@@ -167,8 +233,11 @@ fn security(container: &mut Value) -> Result<(), Rejection> {
 }
 
 /// Keeps the gateway going while it is taken out of service. Gives the seconds of a hook of ours.
-fn stop_hook(container: &mut Value, config: &InjectConfig) -> Result<Option<u32>, Rejection> {
-    let seconds = config.gateway_stop_seconds;
+fn stop_hook(
+    container: &mut Value,
+    config: &InjectConfig,
+    seconds: u32,
+) -> Result<Option<u32>, Rejection> {
     if seconds == 0 || !config.can_sleep() {
         return Ok(None);
     }

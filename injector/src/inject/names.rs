@@ -7,6 +7,10 @@ pub const INBOUND_PORTS: &str = "tulle.dev/inbound-ports";
 /// Annotation that Tulle writes: the application's own probes, which the kubelet now asks through Envoy.
 pub const PROBES: &str = "tulle.dev/probes";
 
+/// Annotation that Tulle writes: what its user was warned of when the pod was made, which is told to whoever makes a pod, and
+/// controllers keep to themselves.
+pub const WARNINGS: &str = "tulle.dev/warnings";
+
 /// What warnings begin with: `kubectl` shows them among those of others.
 pub const WARNING: &str = "tulle: ";
 
@@ -52,6 +56,16 @@ pub(super) const ENVOY: &str = "envoy";
 pub(super) const CAPTURE: &str = "tulle-capture";
 /// The same of App Mesh.
 pub(super) const APPMESH_CAPTURE: &str = "proxyinit";
+/// The init container that merges files of the pod's into what Envoy starts from.
+pub(super) const MERGE: &str = "tulle-bootstrap";
+/// The X-Ray daemon.
+pub(super) const XRAY: &str = "xray-daemon";
+/// Volume with what [`MERGE`] makes.
+pub(super) const MERGED_VOLUME: &str = "tulle-merged";
+/// Volume with the folder of Envoy's access log, where that is elsewhere.
+pub(super) const LOG_VOLUME: &str = "tulle-logs";
+/// Volume with what Envoy may write.
+pub(super) const TMP_VOLUME: &str = "tulle-tmp";
 /// Volume and ConfigMap with the files that Envoy starts from.
 pub(super) const SHARED_VOLUME: &str = "tulle-proxy";
 /// Volume with the pod's token for the control plane.

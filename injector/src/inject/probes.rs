@@ -16,7 +16,7 @@ use super::annotations::is_dns_label;
 use super::names::{ENVOY, GRPC_PROBE_PORTS, PROBE_PORT, PROBES};
 use super::{Rejection, edit};
 
-pub(super) use serve::overlay;
+pub(super) use serve::{is_of_probes, parts};
 
 /// Field of a container or of its `lifecycle`, and its name in paths.
 const PROBE_FIELDS: [(&str, &str); 3] = [

@@ -47,6 +47,14 @@ pub enum Rejection {
         /// What is wrong, and the way out.
         reason: String,
     },
+    /// A variable of Envoy's container with which App Mesh's agent would not have started it.
+    #[error("variable {name} of container envoy: {reason}")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong, and the way out.
+        reason: String,
+    },
     /// Two purposes for one port.
     #[error(
         "{by} names port {port}, which is Envoy's own in a pod; let the application listen on another, or list its ports in annotation appmesh.k8s.aws/ports"

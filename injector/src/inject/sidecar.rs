@@ -5,11 +5,16 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::annotations::Wishes;
+use super::environment::{self, Environment};
 use super::names::{
-    DEFAULT_CONTAINER, ENVOY, ENVOY_USER, INBOUND_PORTS, PORTS, PROBES, PROXY, SDS_VOLUME, is_own,
+    DEFAULT_CONTAINER, ENVOY, ENVOY_USER, INBOUND_PORTS, PORTS, PROBES, PROXY, WARNINGS, is_own,
 };
 use super::probes::Plan;
-use super::{Candidate, InjectConfig, Rejection, capture, edit, envoy, list, probes};
+use super::tuning::{self, Mount, Place, Tuning, statics};
+use super::{
+    Candidate, InjectConfig, Rejection, Resources, capture, edit, envoy, list, logs, merge,
+    overlay, probes, sds, xray,
+};
 
 /// Ten minutes of a question each second: whoever waits longer has another problem, which a new Envoy may not have.
 const STARTUP_FAILURES: u32 = 600;
@@ -23,7 +28,7 @@ pub(super) fn apply(
     config: &InjectConfig,
     warnings: &mut Vec<String>,
 ) -> Result<bool, Rejection> {
-    let wishes = Wishes::of(pod, config, warnings)?;
+    let wishes = Wishes::of(pod, config)?;
     let ports = wishes.ports.as_ref().unwrap_or(&candidate.ports);
     if let Some(port) = ports.iter().copied().find(|port| is_own(*port)) {
         let by = match &wishes.ports {
@@ -44,11 +49,27 @@ pub(super) fn apply(
     }
     warn(pod, config, warnings);
 
-    edit::forget(pod, &[INBOUND_PORTS, PROBES]);
+    edit::forget(pod, &[INBOUND_PORTS, PROBES, WARNINGS]);
     envoy::volumes(pod)?;
     let mut plan = Plan::default();
     probes::rewrite(pod, ports, &mut plan, warnings)?;
-    let container = container(pod, candidate, config, &wishes, &plan)?;
+    let mut mounts = mounts(pod, &wishes, config)?;
+    logs::apply(pod, candidate, &mut mounts, warnings)?;
+    let env = env(&wishes);
+    let place = Place {
+        candidate,
+        config,
+        ports,
+        mounts: Mount::of(&mounts),
+        sds_socket: sds::wanted(pod, config),
+    };
+    let tuning = tuning::tuning(&Environment::of(&env), &place, warnings)?;
+    let container = Container {
+        env,
+        mounts,
+        tuning: &tuning,
+    }
+    .of(pod, &place, &wishes.resources, &plan)?;
     let default = edit::items(pod, "containers")
         .next()
         .map(|first| edit::name(first).to_owned());
@@ -56,6 +77,9 @@ pub(super) fn apply(
     capture::apply(pod, &wishes, ports, config)?;
     extra_volumes(pod, &wishes, warnings)?;
     envoy::pull_secrets(pod, config)?;
+    let mounts = container["volumeMounts"].as_array().cloned();
+    merge::apply(pod, &tuning.files, &mounts.unwrap_or_default(), config)?;
+    xray::apply(pod, &wishes.resources, config, warnings)?;
     let spec = edit::spec(pod)?;
     if config.native() {
         edit::list(spec, "initContainers")?.push(container);
@@ -97,98 +121,140 @@ pub(super) fn refresh(
         let containers = spec.get_mut(list).and_then(Value::as_array_mut);
         let envoy = |container: &&mut Value| edit::name(container) == ENVOY;
         for container in containers.into_iter().flatten().filter(envoy) {
-            let socket = mounted_at(container, SDS_VOLUME);
-            let overlay = probes::overlay(&plan, config.both_families(), socket.as_deref())?;
-            set_overlay(container, overlay)?;
+            set_probes(container, &plan, config)?;
         }
     }
     Ok(())
 }
 
-fn mounted_at(container: &Value, volume: &str) -> Option<String> {
-    let mounts = container.get("volumeMounts")?.as_array()?;
-    let mount = mounts.iter().find(|mount| edit::name(mount) == volume)?;
-    mount.get("mountPath")?.as_str().map(str::to_owned)
-}
-
-fn set_overlay(container: &mut Value, overlay: Option<String>) -> Result<(), Rejection> {
-    let Some(overlay) = overlay.map(|overlay| Value::String(envoy::literal(&overlay))) else {
-        return Ok(());
-    };
+fn set_probes(container: &mut Value, plan: &Plan, config: &InjectConfig) -> Result<(), Rejection> {
+    let (listeners, clusters) = probes::parts(plan, config.both_families());
     let arguments = edit::list(container, "args")?;
     let option = arguments.iter().position(|known| known == envoy::OVERLAY);
-    match option.map(|option| option + 1) {
-        Some(value) if value < arguments.len() => arguments[value] = overlay,
-        _ => {
-            arguments.push(json!(envoy::OVERLAY));
-            arguments.push(overlay);
-        }
+    let value = option
+        .map(|option| option + 1)
+        .filter(|value| *value < arguments.len());
+    let known = value.and_then(|value| arguments[value].as_str());
+    let Some(overlay) = overlay::with_probes(known.unwrap_or_default(), listeners, clusters)?
+    else {
+        return Ok(());
+    };
+    match value {
+        Some(value) => arguments[value] = Value::String(overlay),
+        None => arguments.extend([json!(envoy::OVERLAY), Value::String(overlay)]),
     }
     Ok(())
 }
 
-fn container(
-    pod: &Value,
-    candidate: &Candidate,
-    config: &InjectConfig,
-    wishes: &Wishes,
-    plan: &Plan,
-) -> Result<Value, Rejection> {
-    let socket = wishes.sds_socket.as_deref();
-    let overlay = probes::overlay(plan, config.both_families(), socket)?;
-    let arguments = envoy::arguments(
-        candidate,
-        config,
-        config.drain_seconds,
-        Some(envoy::workers(&wishes.resources)),
-        overlay,
-    );
+/// The container's variables.
+fn env(wishes: &Wishes) -> Vec<Value> {
     let mut env = Vec::new();
     for (name, value) in envoy::identity() {
         env.push(json!({ "name": name, "valueFrom": value }));
     }
     for (name, value) in &wishes.env {
         if !envoy::identity().iter().any(|(known, _)| known == name) {
-            env.push(json!({ "name": name, "value": value }));
+            env.push(environment::variable(name, value));
         }
     }
-    let mut mounts = Vec::from(envoy::mounts());
+    env
+}
+
+/// The container's mounts; adds the volume of the SDS server's socket.
+fn mounts(
+    pod: &mut Value,
+    wishes: &Wishes,
+    config: &InjectConfig,
+) -> Result<Vec<Value>, Rejection> {
+    let mut mounts = Vec::new();
     for (name, path) in wishes.secret_mounts.iter().chain(&wishes.volume_mounts) {
         mounts.push(json!({ "name": name, "mountPath": path, "readOnly": true }));
     }
-    if let Some(path) = socket {
-        mounts.push(json!({ "name": SDS_VOLUME, "mountPath": path }));
+    if let Some(path) = sds::wanted(pod, config) {
+        let volume = sds::volume(pod, &path)?;
+        if !wishes.volume_mounts.contains_key(&volume) {
+            mounts.push(json!({ "name": volume, "mountPath": path }));
+        }
     }
-    let mut container = json!({
-        "name": ENVOY,
-        "image": config.envoy_image,
-        "command": ["envoy"],
-        "args": arguments,
-        "env": env,
-        "ports": [envoy::stats_port(pod)],
-        "resources": envoy::resources(&wishes.resources),
-        "volumeMounts": mounts,
-        "securityContext": envoy::security(),
-        "startupProbe": envoy::readiness(1, STARTUP_FAILURES),
-        "readinessProbe": envoy::readiness(10, 3),
-    });
-    envoy::set_pull_policy(&mut container, config);
-    if config.native() {
-        container["restartPolicy"] = json!("Always");
-    } else {
+    let taken = |mount: &Value| {
+        mounts
+            .iter()
+            .any(|known| known["mountPath"] == mount["mountPath"])
+    };
+    let mut all: Vec<Value> = envoy::mounts()
+        .into_iter()
+        .filter(|mount| !taken(mount))
+        .collect();
+    all.append(&mut mounts);
+    Ok(all)
+}
+
+/// What the container is made of.
+struct Container<'a> {
+    env: Vec<Value>,
+    mounts: Vec<Value>,
+    tuning: &'a Tuning,
+}
+
+impl Container<'_> {
+    fn of(
+        mut self,
+        pod: &Value,
+        place: &Place<'_>,
+        resources: &Resources,
+        plan: &Plan,
+    ) -> Result<Value, Rejection> {
+        let config = place.config;
+        let mut bootstrap = self.tuning.bootstrap.clone();
+        if !plan.is_empty() {
+            let (listeners, clusters) = probes::parts(plan, config.both_families());
+            let statics = statics(&mut bootstrap);
+            statics.listeners.splice(0..0, listeners);
+            statics.clusters.splice(0..0, clusters);
+        }
+        let arguments = envoy::arguments(
+            place.candidate,
+            self.tuning,
+            config.drain_seconds,
+            Some(envoy::workers(resources)),
+            overlay::argument(&bootstrap)?,
+        );
+        self.env.extend(self.tuning.env.iter().cloned());
+        if !self.tuning.files.is_empty() {
+            self.mounts.push(merge::mount());
+        }
+        let mut container = json!({
+            "name": ENVOY,
+            "image": config.envoy_image,
+            "command": ["envoy"],
+            "args": arguments,
+            "env": self.env,
+            "ports": [envoy::stats_port(pod)],
+            "resources": envoy::resources(resources),
+            "volumeMounts": self.mounts,
+            "securityContext": envoy::security(),
+            "startupProbe": envoy::readiness(1, STARTUP_FAILURES),
+            "readinessProbe": envoy::readiness(10, 3),
+        });
+        envoy::set_pull_policy(&mut container, config);
+        if config.native() {
+            container["restartPolicy"] = json!("Always");
+            return Ok(container);
+        }
         let grace = pod["spec"]["terminationGracePeriodSeconds"]
             .as_u64()
             .unwrap_or(DEFAULT_GRACE);
+        let wanted = self.tuning.stop_seconds;
         // A hook may not take longer than the pod has.
-        let seconds = u64::from(config.sidecar_stop_seconds).min(grace);
+        let seconds = u64::from(wanted.unwrap_or(config.sidecar_stop_seconds)).min(grace);
         if let Some(seconds) = u32::try_from(seconds)
             .ok()
             .filter(|seconds| *seconds > 0 && config.can_sleep())
         {
             container["lifecycle"] = envoy::stop_after(seconds);
         }
+        Ok(container)
     }
-    Ok(container)
 }
 
 /// Volumes that Envoy alone mounts because the pod's annotations ask for it.
@@ -204,14 +270,6 @@ fn extra_volumes(
             json!({ "name": name, "secret": { "secretName": name } }),
             "volume",
             |known| known["secret"]["secretName"] == name.as_str(),
-        )?;
-    }
-    if let Some(path) = &wishes.sds_socket {
-        edit::add(
-            volumes,
-            json!({ "name": SDS_VOLUME, "hostPath": { "path": path, "type": "Socket" } }),
-            "volume",
-            |known| known["hostPath"]["path"] == path.as_str(),
         )?;
     }
     for name in wishes.volume_mounts.keys() {

@@ -3,7 +3,9 @@ use serde_json::json;
 use super::*;
 
 mod gateways;
+mod known;
 mod questions;
+mod tuning;
 mod unaltered;
 mod what;
 mod whether;
@@ -27,6 +29,7 @@ pub(super) fn candidate(id: &str, app: &str, ports: &[u16]) -> Candidate {
                 operator: Operator::In(vec![app.into()]),
             }],
         }),
+        access_log: None,
         ports: ports.iter().copied().collect(),
         id,
     }

@@ -205,7 +205,7 @@ impl Readable {
         let forwarded = Forwarded::to(case, replica);
         for page in [
             "/metrics",
-            "/debug/",
+            "/debug",
             "/debug/findings",
             "/debug/changes",
             "/debug/proxies",

@@ -200,8 +200,15 @@ fn serials(case: &Case, ns: &str, pod: &str) -> Vec<String> {
 }
 
 /// Gives certificates this life, under an authority that never signed longer ones: it would wait for their end before
-/// it goes. A replica reads both when it starts.
+/// it goes. A replica that runs would write the old one again; helm brings replicas back.
 fn certificate_ttl(case: &Case, ttl: &str) {
+    case.run(&format!(
+        "scale deployment/tulle -n {NAMESPACE} --replicas=0"
+    ));
+    case.run(&format!(
+        "wait --for=delete pod -l app.kubernetes.io/name=tulle -n {NAMESPACE} --timeout=90s"
+    ));
+    case.run(&format!("delete secret tulle-ca -n {NAMESPACE}"));
     let mut command = tulle::helm(&case.cluster);
     command
         .args(["upgrade", tulle::RELEASE])
@@ -214,8 +221,6 @@ fn certificate_ttl(case: &Case, ttl: &str) {
         .args(["--namespace", NAMESPACE, "--reuse-values"])
         .args(["--set", &format!("config.mtls.certificateTtl={ttl}")]);
     must(&mut command);
-    case.run(&format!("delete secret tulle-ca -n {NAMESPACE}"));
-    case.run(&format!("rollout restart deployment/tulle -n {NAMESPACE}"));
     case.ready(NAMESPACE, &["tulle"]);
 }
 

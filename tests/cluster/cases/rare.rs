@@ -1,11 +1,12 @@
 //! What Tulle does seldom: every right that it has is for something, and here it is seen to be used.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tulle_cluster::case::Case;
 use tulle_cluster::command::output_of;
 use tulle_cluster::manifests::{App, document, node, service, split};
+use tulle_cluster::note::note;
 use tulle_cluster::tulle::NAMESPACE;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -83,6 +84,57 @@ fn objects_that_the_former_controller_holds_can_be_deleted() {
     }
 }
 
+/// An object without what the API server adds.
+fn as_written(object: &Value) -> String {
+    let mut object = object.clone();
+    for field in ["resourceVersion", "uid", "creationTimestamp"] {
+        object["metadata"].as_object_mut().unwrap().remove(field);
+    }
+    object.to_string()
+}
+
+/// The garbage collector takes what a ClusterRole owned that is deleted and made anew.
+#[test]
+fn what_the_leader_made_goes_over_to_a_new_owner() {
+    let case = Case::alone();
+    let ns = "owned";
+    case.mesh(ns);
+    let made = [
+        format!("secret tulle-ca -n {NAMESPACE}"),
+        format!("lease tulle-leader -n {NAMESPACE}"),
+        format!("configmap tulle-proxy -n {ns}"),
+    ];
+    let owned_by = |uid: &Value| {
+        case.eventually("all to be owned", 2 * LIMIT, || {
+            for words in &made {
+                let object = case.kubectl().get(words)?;
+                let owners = &object["metadata"]["ownerReferences"];
+                let own = owners.as_array().is_some_and(|owners| owners.len() == 1);
+                anyhow::ensure!(own && owners[0]["uid"] == *uid, "{words}: {owners}");
+            }
+            Ok(())
+        });
+    };
+    let before = case.get("clusterrole tulle");
+    owned_by(&before["metadata"]["uid"]);
+    let authority = case.get(&made[0]);
+
+    let mut command = case.kubectl().command(["replace", "--force", "-f", "-"]);
+    output_of(&mut command, as_written(&before).as_bytes()).unwrap();
+    let started = Instant::now();
+    let role = case.get("clusterrole tulle");
+    assert_ne!(role["metadata"]["uid"], before["metadata"]["uid"]);
+    owned_by(&role["metadata"]["uid"]);
+    note(&format!(
+        "owner: what the leader made is a new ClusterRole's {:.1} s after it replaced the first",
+        started.elapsed().as_secs_f64()
+    ));
+    // The collector has looked at all of it by then, and what was made again is what was there.
+    std::thread::sleep(Duration::from_secs(5));
+    owned_by(&role["metadata"]["uid"]);
+    assert_eq!(case.get(&made[0])["data"], authority["data"]);
+}
+
 /// Takes away what lets Tulle read the keys that sign tokens, and puts it back.
 struct WithoutKeys<'a> {
     case: &'a Case,
@@ -116,15 +168,11 @@ impl<'a> WithoutKeys<'a> {
     }
 
     fn put(&self, object: &Value) {
-        let mut object = object.clone();
-        for field in ["resourceVersion", "uid", "creationTimestamp"] {
-            object["metadata"].as_object_mut().unwrap().remove(field);
-        }
+        let text = as_written(object);
         let mut command = self.case.kubectl().command(["replace", "-f", "-"]);
-        let replaced = output_of(&mut command, object.to_string().as_bytes());
-        if replaced.is_err() {
+        if output_of(&mut command, text.as_bytes()).is_err() {
             let mut command = self.case.kubectl().command(["create", "-f", "-"]);
-            output_of(&mut command, object.to_string().as_bytes()).unwrap();
+            output_of(&mut command, text.as_bytes()).unwrap();
         }
     }
 }

@@ -198,6 +198,8 @@ fn last_every_right_was_used_and_nothing_was_refused() {
     let refused = requests
         .iter()
         .filter(|(access, refused)| *refused && !access.is_of_everybody())
+        // A case names a Secret that Tulle may not read yet, to see what is said of it.
+        .filter(|(access, _)| access.namespace.as_deref() != Some("named-secrets"))
         .filter(|(access, _)| !rights_of_tulle.iter().any(|right| right.allows(access)))
         .map(|(access, _)| format!("refused: {access}"));
     let unused = rights_of_tulle

@@ -1,8 +1,8 @@
-//! What a cluster has besides its node: DNS.
+//! What a cluster has besides its node: DNS, which asks Tulle for names of Cloud Map.
 
 use crate::images::COREDNS;
 use crate::kubectl::Kubectl;
-use crate::run::{CLUSTER_DOMAIN, DNS_IP};
+use crate::run::{CLOUD_MAP_DOMAIN, CLUSTER_DOMAIN, DNS_IP, TULLE_DNS_IP};
 
 /// Installs CoreDNS and waits until it answers.
 ///
@@ -48,6 +48,10 @@ data:
         ttl 5
       }}
       cache 5
+    }}
+    {CLOUD_MAP_DOMAIN}:53 {{
+      errors
+      forward . {TULLE_DNS_IP}
     }}
 ---
 apiVersion: v1

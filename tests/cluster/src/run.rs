@@ -14,6 +14,10 @@ pub const SERVICE_CIDR: &str = "10.96.0.0/16";
 pub const API_SERVICE_IP: &str = "10.96.0.1";
 /// The cluster's DNS server.
 pub const DNS_IP: &str = "10.96.0.10";
+/// Where Tulle's own DNS server is asked for the names of Cloud Map ([`CLOUD_MAP_DOMAIN`]).
+pub const TULLE_DNS_IP: &str = "10.96.0.53";
+/// The domain in which namespaces of Cloud Map lie.
+pub const CLOUD_MAP_DOMAIN: &str = "pvt.aws.local";
 /// Addresses of pods.
 pub const POD_CIDR: &str = "10.244.0.0/16";
 /// The addresses of pods on the only node.

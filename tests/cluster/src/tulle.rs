@@ -7,7 +7,7 @@ use anyhow::Context;
 use crate::command::run;
 use crate::images;
 use crate::kubectl::Kubectl;
-use crate::run::Run;
+use crate::run::{Run, TULLE_DNS_IP};
 use crate::tools::Tools;
 
 /// Where Tulle runs, and the name of its release.
@@ -20,7 +20,7 @@ pub fn helm(cluster: &Run) -> Command {
     Kubectl::new(cluster).inside("helm")
 }
 
-/// The arguments of `helm install` and `upgrade` that name the images of this cluster.
+/// The arguments of `helm install` and `upgrade` that name the images of this cluster, and where its DNS asks for names.
 pub fn image_values() -> Vec<String> {
     let (proxy, proxy_tag) = images::ENVOY.rsplit_once(':').unwrap_or_default();
     [
@@ -30,6 +30,7 @@ pub fn image_values() -> Vec<String> {
         format!("proxy.image.repository={proxy}"),
         format!("proxy.image.tag={proxy_tag}"),
         "proxy.image.pullPolicy=IfNotPresent".to_owned(),
+        format!("dns.clusterIP={TULLE_DNS_IP}"),
     ]
     .into_iter()
     .flat_map(|value| ["--set".to_owned(), value])

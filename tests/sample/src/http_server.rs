@@ -1,7 +1,6 @@
 //! An application that answers every request with what it got: HTTP/1.1, HTTP/2 and gRPC on one port.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,16 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+
+use crate::server::{self, Answer};
 
 /// What the application saw of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,42 +59,21 @@ pub async fn serve(listen: SocketAddr, behaviour: Behaviour) -> anyhow::Result<(
 pub async fn serve_until(
     listen: SocketAddr,
     behaviour: Behaviour,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(listen).await?;
     let behaviour = Arc::new(behaviour);
     let count = Arc::new(AtomicU64::new(0));
-    let mut connections = JoinSet::new();
-    loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => accepted?.0,
-            Ok(_) = stop.wait_for(|stopped| *stopped) => break,
-        };
-        while connections.try_join_next().is_some() {}
-        let (behaviour, count, mut stop) = (behaviour.clone(), count.clone(), stop.clone());
-        connections.spawn(async move {
-            let service = service_fn(|request| answer(request, behaviour.clone(), count.clone()));
-            let builder = auto::Builder::new(TokioExecutor::new());
-            let connection = builder.serve_connection(TokioIo::new(stream), service);
-            let mut connection = std::pin::pin!(connection);
-            // A client that goes away in the middle is its own affair.
-            tokio::select! {
-                _ = connection.as_mut() => return,
-                Ok(_) = stop.wait_for(|stopped| *stopped) => connection.as_mut().graceful_shutdown(),
-            }
-            let _ = connection.await;
-        });
-    }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
-    Ok(())
+    server::serve_until(listen, stop, move |request| {
+        answer(request, behaviour.clone(), count.clone())
+    })
+    .await
 }
 
 async fn answer(
     request: Request<Incoming>,
     behaviour: Arc<Behaviour>,
     count: Arc<AtomicU64>,
-) -> Result<Response<BoxBody<Bytes, Infallible>>, Infallible> {
+) -> Answer {
     tokio::time::sleep(behaviour.delay).await;
     let n = count.fetch_add(1, Ordering::Relaxed) + 1;
     let grpc = request
@@ -141,7 +115,7 @@ async fn answer(
     response
         .headers_mut()
         .insert("content-type", HeaderValue::from_static(content_type));
-    Ok(response)
+    response
 }
 
 fn see(request: &Request<Incoming>, name: &str) -> Seen {

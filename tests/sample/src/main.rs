@@ -9,6 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tulle_sample::{http_client, http_server, load, tcp};
 
+mod walkthrough;
+
 #[derive(Debug, Parser)]
 enum Command {
     /// Serve HTTP/1.1, HTTP/2 and gRPC, and TCP where asked, until SIGTERM
@@ -54,6 +56,8 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         pause_ms: u64,
     },
+    #[command(flatten)]
+    Walkthrough(walkthrough::Command),
 }
 
 #[tokio::main]
@@ -123,6 +127,9 @@ async fn main() -> anyhow::Result<()> {
             let outcome =
                 tcp::connect(to, count.min(100_000), Duration::from_millis(pause_ms)).await;
             serde_json::to_writer(std::io::stdout(), &outcome)?;
+        }
+        Command::Walkthrough(command) => {
+            command.run(stop_after_sigterm(Duration::ZERO)?).await?;
         }
     }
     Ok(())

@@ -1,18 +1,17 @@
-//! Client policies, reduced to what tells them apart.
+//! Client policies.
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
 use tulle_crds::appmesh;
 use tulle_model::policy::ClientPolicy;
+use tulle_model::tls::{ClientTls, Trust};
 
 use crate::field::Field;
+use crate::ports;
 use crate::report::Report;
+use crate::tls::{CertificateParts, TrustParts, certificate, names, trust};
 
-/// What becomes of calls under a policy that says how TLS is used.
-const PLAINTEXT: &str = "calls that it covers are in plaintext until then, where proxies use mutual TLS by themselves too";
-
-/// The policy as the model keeps it: its fingerprint. TLS is not compiled yet, which is said.
+/// The policy as the model keeps it.
 ///
 /// A policy without `tls` says nothing; it is kept nevertheless, since at a backend it takes the
 /// place of the node's default.
@@ -22,60 +21,58 @@ pub(crate) fn client_policy(
     policy: Option<&appmesh::ClientPolicy>,
 ) -> Option<ClientPolicy> {
     let policy = policy?;
-    if policy.tls.is_some() {
-        report.half_honoured_yet(&field.key("tls"), PLAINTEXT);
-    }
+    let field = field.key("tls");
+    let tls = policy.tls.as_ref();
     Some(ClientPolicy {
-        fingerprint: fingerprint(policy).into(),
-        tls: policy.tls.as_ref().and_then(|tls| {
-            let ports = tls.ports.iter();
-            let known: BTreeSet<u16> = ports.filter_map(|port| (*port).try_into().ok()).collect();
-            (tls.ports.is_empty() || !known.is_empty()).then_some(known)
-        }),
+        tls: tls.map(|tls| client_tls(report, &field, tls)),
     })
 }
 
 /// Whether a policy says anything at all.
 pub(crate) fn is_silent(policy: &ClientPolicy) -> bool {
-    &*policy.fingerprint == "{}"
+    policy.tls.is_none()
 }
 
-/// Canonical JSON: keys sorted, defaults and empty members left out, lists in which order means
-/// nothing sorted and without repetition. Equal meaning gives equal text.
-fn fingerprint(policy: &appmesh::ClientPolicy) -> String {
-    let mut policy = policy.clone();
-    if let Some(tls) = &mut policy.tls {
-        if tls.enforce == Some(true) {
-            tls.enforce = None;
-        }
-        tls.ports.sort_unstable();
-        tls.ports.dedup();
-        if let Some(names) = &mut tls.validation.subject_alternative_names {
-            names.match_.exact.sort_unstable();
-            names.match_.exact.dedup();
-        }
-        if let Some(acm) = &mut tls.validation.trust.acm {
-            acm.certificate_authority_arns.sort_unstable();
-            acm.certificate_authority_arns.dedup();
-        }
+/// One that cannot be used as it is written trusts nobody, so that what was to be secured fails instead of being sent in the
+/// clear.
+fn client_tls(report: &mut Report, field: &Field, tls: &appmesh::ClientPolicyTls) -> ClientTls {
+    let own = tls.certificate.as_ref().map(|given| {
+        let parts = CertificateParts {
+            acm: None,
+            file: given.file.as_ref(),
+            sds: given.sds.as_ref(),
+        };
+        certificate(report, &field.key("certificate"), &parts)
+    });
+    let validation = field.key("validation");
+    let given = &tls.validation.trust;
+    let parts = TrustParts {
+        acm: Some(given.acm.as_ref()),
+        file: given.file.as_ref(),
+        sds: given.sds.as_ref(),
+    };
+    let trust = trust(report, &validation.key("trust"), &parts);
+    let given = tls.validation.subject_alternative_names.as_ref();
+    let names = names(report, &validation, given);
+    let covered = ports_of(report, &field.key("ports"), &tls.ports);
+    let (certificate, trust, names) = match (own.transpose(), trust, names) {
+        (Ok(own), Ok(trust), Ok(names)) => (own, trust, names),
+        _ => (None, Trust::Nobody, None),
+    };
+    ClientTls {
+        enforce: tls.enforce.unwrap_or(true),
+        ports: covered,
+        certificate,
+        trust,
+        names,
     }
-    let value = serde_json::to_value(&policy).expect("strings, numbers and lists are always JSON");
-    sorted(value).to_string()
 }
 
-/// Sorts the keys of every object, whatever order the map type keeps.
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            let mut members: Vec<(String, Value)> = members
-                .into_iter()
-                .filter(|(_, value)| !value.is_null())
-                .map(|(key, value)| (key, sorted(value)))
-                .collect();
-            members.sort_by(|(a, _), (b, _)| a.cmp(b));
-            Value::Object(members.into_iter().collect::<Map<_, _>>())
-        }
-        Value::Array(entries) => Value::Array(entries.into_iter().map(sorted).collect()),
-        scalar => scalar,
-    }
+/// The ports that a policy covers. Where none of those that are listed is one, it covers all: less than its user
+/// meant would be plaintext.
+fn ports_of(report: &mut Report, field: &Field, given: &[i64]) -> BTreeSet<u16> {
+    let given = given.iter().enumerate();
+    given
+        .filter_map(|(index, port)| ports::port(report, &field.index(index), *port).ok())
+        .collect()
 }

@@ -19,7 +19,12 @@ pub(crate) fn translate(
     let field = Field::spec();
     let name = names::name("", &report.object().name);
     if spec.mesh_owner.is_some() {
-        report.not_honoured_yet(&field.key("meshOwner"));
+        report.info(
+            code::NO_EFFECT,
+            &field.key("meshOwner"),
+            "a mesh belongs to its cluster here, not to an AWS account",
+            "nothing has to be done; members of other clusters are called by names that are resolved there",
+        );
     }
     let egress = match spec.egress_filter.map(|filter| filter.type_) {
         Some(EgressFilterType::AllowAll) => policy::EgressPolicy::AllowAll,

@@ -2,27 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use tulle_crds::appmesh::{
-    VirtualGatewayConnectionPool, VirtualGatewayListener, VirtualGatewayProtocol,
-    VirtualGatewaySpec,
-};
+use tulle_crds::appmesh::{VirtualGatewayListener, VirtualGatewayProtocol, VirtualGatewaySpec};
 use tulle_model::fragment::{Fragment, Gateway, Listener};
 use tulle_model::policy::{Protocol, Timeouts};
 
 use crate::client_policy::{client_policy, is_silent};
 use crate::field::Field;
+use crate::logging::access_log;
 use crate::names;
+use crate::pool::pool;
 use crate::ports;
 use crate::report::{LeftOut, Report, code};
 use crate::selector::{selector, selector_or_everything};
+use crate::server_tls::server_tls;
 
 pub(crate) fn translate(report: &mut Report, spec: &VirtualGatewaySpec) -> Option<Fragment> {
     let field = Field::spec();
     let object = report.object().clone();
     let name = names::name(&object.namespace, &object.name);
-    if spec.logging.is_some() {
-        report.not_honoured_yet(&field.key("logging"));
-    }
+    let access_log = access_log(report, &field, spec.logging.as_ref());
     let default_policy = client_policy(
         report,
         &field.key("backendDefaults").key("clientPolicy"),
@@ -52,6 +50,7 @@ pub(crate) fn translate(report: &mut Report, spec: &VirtualGatewaySpec) -> Optio
             &field.key("podSelector"),
             spec.pod_selector.as_ref(),
         ),
+        access_log,
         object,
     }))
 }
@@ -72,46 +71,39 @@ fn listener(
     seen: &mut BTreeSet<u16>,
 ) -> Result<Listener, LeftOut> {
     let protocol = protocol(given.port_mapping.protocol);
-    if let Some(pool) = &given.connection_pool {
+    let pool = given.connection_pool.as_ref().and_then(|given| {
         let field = field.key("connectionPool");
-        report.not_honoured_yet(&field);
-        if members(pool) > 1 {
-            report.error(
-                code::CONFLICT,
-                &field,
-                "Only one type of Virtual Gateway Connection Pool is allowed",
-                format!(
-                    "keep {}, which is the listener's protocol",
-                    protocol.as_str()
-                ),
-            );
-        }
+        pool(report, &field, given.into(), protocol, "Virtual Gateway")
+    });
+    if pool.is_some() {
+        report.info(
+            code::POOL_PER_DESTINATION,
+            &field.key("connectionPool"),
+            "the limits hold for each destination that the gateway calls, and add up where several listeners call the same one; AWS's self_redirect cluster does not exist here",
+            "look for circuit_breakers and upstream_cx in the statistics of the gateway's cds_egress clusters",
+        );
     }
-    for (key, set) in [
-        ("healthCheck", given.health_check.is_some()),
-        ("tls", given.tls.is_some()),
-    ] {
-        if set {
-            report.not_honoured_yet(&field.key(key));
-        }
+    if given.health_check.is_some() {
+        report.warning(
+            code::NO_EFFECT,
+            &field.key("healthCheck"),
+            "no proxy calls a gateway, so none checks its health",
+            "leave it to the gateway's Kubernetes probes and to the load balancer before it",
+        );
     }
+    let tls = given
+        .tls
+        .as_ref()
+        .map(|tls| server_tls(report, &field.key("tls"), tls));
     Ok(Listener {
         port: ports::listener_port(report, field, given.port_mapping.port, seen)?,
         protocol,
         timeouts: Timeouts::default(),
-        tls: given.tls.is_some(),
+        tls: tls.transpose()?,
+        pool,
+        outlier_detection: None,
+        health_check: None,
     })
-}
-
-fn members(pool: &VirtualGatewayConnectionPool) -> usize {
-    [
-        pool.grpc.is_some(),
-        pool.http.is_some(),
-        pool.http2.is_some(),
-    ]
-    .into_iter()
-    .filter(|set| *set)
-    .count()
 }
 
 fn protocol(protocol: VirtualGatewayProtocol) -> Protocol {

@@ -9,6 +9,7 @@ use tulle_model::policy::{DISCOVERY_SWITCH, DiscoveryMode};
 
 use crate::client_policy::client_policy;
 use crate::field::Field;
+use crate::logging::access_log;
 use crate::names;
 use crate::report::{Report, code};
 use crate::selector::selector;
@@ -16,7 +17,9 @@ use crate::switch;
 
 mod backends;
 mod discovery;
+mod health_check;
 mod listener;
+mod outlier;
 
 pub(crate) fn translate(
     report: &mut Report,
@@ -26,9 +29,7 @@ pub(crate) fn translate(
     let field = Field::spec();
     let object = report.object().clone();
     let name = names::name(&object.namespace, &object.name);
-    if spec.logging.is_some() {
-        report.not_honoured_yet(&field.key("logging"));
-    }
+    let access_log = access_log(report, &field, spec.logging.as_ref());
     let listeners = listeners(report, &field.key("listeners"), spec);
     let discovery = discovery::discovery(report, &field.key("serviceDiscovery"), spec);
     let discovery_mode = switch::discovery(report, metadata);
@@ -72,17 +73,20 @@ pub(crate) fn translate(
             &field.key("podSelector"),
             spec.pod_selector.as_ref(),
         ),
+        access_log,
         object,
     }))
 }
 
 fn listeners(report: &mut Report, field: &Field, spec: &VirtualNodeSpec) -> Vec<Listener> {
     let mut seen = BTreeSet::new();
+    let ports = spec.listeners.iter().map(|given| given.port_mapping.port);
+    let ports: Vec<i64> = ports.collect();
     spec.listeners
         .iter()
         .enumerate()
         .filter_map(|(index, given)| {
-            listener::listener(report, &field.index(index), given, &mut seen).ok()
+            listener::listener(report, &field.index(index), given, &mut seen, &ports).ok()
         })
         .collect()
 }

@@ -53,7 +53,10 @@ fn listeners(report: &mut Report, field: &Field, spec: &VirtualRouterSpec) -> Ve
                 port: ports::listener_port(report, &field, mapping.port, &mut seen).ok()?,
                 protocol: ports::protocol(mapping.protocol),
                 timeouts: Timeouts::default(),
-                tls: false,
+                tls: None,
+                pool: None,
+                outlier_detection: None,
+                health_check: None,
             })
         })
         .collect()

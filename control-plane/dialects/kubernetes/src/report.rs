@@ -1,15 +1,10 @@
 //! What is said about the object being translated.
 
-use tulle_model::{Finding, ObjectId, Severity};
+use tulle_model::{Code, Finding, ObjectId, Severity};
 
-/// The codes of these findings. They are part of what users may filter by.
+/// The codes of this dialect's findings, by short names.
 pub(crate) mod code {
-    /// A value that means nothing.
-    pub(crate) const INVALID: &str = "invalid-value";
-    /// The second of two entries of which there may be one.
-    pub(crate) const DUPLICATE: &str = "duplicate";
-    /// Something that Kubernetes knows and the mesh cannot use.
-    pub(crate) const UNUSABLE: &str = "unusable";
+    pub(crate) use tulle_model::codes::{DUPLICATE, INVALID_VALUE as INVALID, UNUSABLE};
 }
 
 /// The findings about one object.
@@ -30,7 +25,7 @@ impl Report {
     pub(crate) fn add(
         &mut self,
         severity: Severity,
-        code: &str,
+        code: Code,
         field: &str,
         message: impl AsRef<str>,
         help: &str,

@@ -6,9 +6,11 @@ use std::time::Duration;
 use prost::Message;
 use tulle_model::linked::{Inbound, ProxyView, Sidecar};
 use tulle_model::policy::{IpPreference, Protocol};
+use tulle_model::traffic::Pool;
 use tulle_model::{Capture, ObjectId, Str};
 use tulle_proto::cluster::cluster::{ClusterDiscoveryType, DiscoveryType};
 
+use super::limits;
 use crate::plan::{Parts, Resource};
 use crate::{endpoints, names, type_url};
 
@@ -28,6 +30,7 @@ pub(crate) fn application<'a>(
         // The limits are of the routes, not of the cluster.
         protocol: inbound.protocol,
         port: inbound.port,
+        pool: inbound.pool,
         address: address(view.ip, capture),
     })
 }
@@ -50,6 +53,8 @@ pub(crate) struct Application<'a> {
     origin: &'a ObjectId,
     protocol: Protocol,
     port: u16,
+    /// How much the application takes at a time.
+    pool: Option<Pool>,
     address: IpAddr,
 }
 
@@ -70,6 +75,7 @@ impl Resource for Application<'_> {
     fn compile(&self) -> Parts {
         let mut cluster = super::base(self.name(), CONNECT_TIMEOUT);
         super::speak(&mut cluster, self.protocol);
+        cluster.circuit_breakers = Some(limits::circuit_breakers(self.pool));
         cluster.cluster_discovery_type =
             Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into()));
         cluster.load_assignment = Some(endpoints::one(

@@ -5,7 +5,6 @@ use std::time::Duration;
 use prost::Message;
 use tulle_model::Str;
 use tulle_model::linked::{Discovery, ProxyView, ViewCluster};
-use tulle_model::policy::IpPreference;
 use tulle_proto::cluster::Cluster;
 use tulle_proto::cluster::cluster::{
     ClusterDiscoveryType, CustomClusterType, DiscoveryType, EdsClusterConfig,
@@ -14,8 +13,9 @@ use tulle_proto::endpoint::lb_endpoint::HostIdentifier;
 use tulle_proto::endpoint::{ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints};
 use tulle_proto::pb::envoy::extensions::clusters::dns::v3::DnsCluster;
 
+use super::{health, limits};
 use crate::plan::{Parts, Resource};
-use crate::{mtls, names, type_url, wire};
+use crate::{endpoints, mtls, names, tls, type_url, wire};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -53,6 +53,7 @@ impl Resource for Egress<'_> {
     fn compile(&self) -> Parts {
         let mut cluster = super::base(self.name(), CONNECT_TIMEOUT);
         super::speak(&mut cluster, self.cluster.to.protocol);
+        cluster.circuit_breakers = Some(limits::circuit_breakers(self.cluster.pool));
         // What discovery takes away is gone, whatever a health check last said of it.
         cluster.ignore_health_on_host_removal = true;
         let mut parts = Parts {
@@ -66,23 +67,17 @@ impl Resource for Egress<'_> {
                 parts.touches.push(key.clone());
                 parts.requires.push(key);
                 by_endpoints(&mut cluster, service_name);
-                self.secure(&mut cluster, &mut parts);
             }
             Discovery::Dns {
                 hostname,
                 all_addresses,
             } => {
                 parts.settle = DNS_SETTLE;
-                let port = self.cluster.to.port;
-                by_dns(
-                    &mut cluster,
-                    hostname,
-                    port,
-                    *all_addresses,
-                    self.cluster.ip,
-                );
+                by_dns(&mut cluster, self.cluster, hostname, *all_addresses);
             }
         }
+        parts.settle = parts.settle.max(health::watch(&mut cluster, self.cluster));
+        self.secure(&mut cluster, &mut parts);
         parts.bytes = cluster.encode_to_vec();
         parts
     }
@@ -90,8 +85,17 @@ impl Resource for Egress<'_> {
 
 impl Egress<'_> {
     fn secure(&self, cluster: &mut Cluster, parts: &mut Parts) {
-        let ViewCluster { to, mtls, .. } = self.cluster;
-        if let Some(expected) = mtls {
+        let ViewCluster {
+            to,
+            mtls,
+            tls,
+            discovery,
+            ..
+        } = self.cluster;
+        if let Some(tls) = tls {
+            cluster.transport_socket = Some(tls::upstream(tls, to.protocol));
+            parts.requires.extend(tls::requires(tls));
+        } else if let (Some(expected), Discovery::Endpoints(_)) = (mtls, discovery) {
             let server_name = names::server_name(to);
             let socket = mtls::upstream(to.protocol, server_name, &expected.identities);
             cluster.transport_socket_matches = vec![socket];
@@ -110,7 +114,7 @@ fn by_endpoints(cluster: &mut Cluster, service_name: String) {
 
 /// The DNS cluster extension; Envoy has deprecated the DNS fields of the cluster itself, which went with
 /// its types `STRICT_DNS` and `LOGICAL_DNS`.
-fn by_dns(cluster: &mut Cluster, hostname: &str, port: u16, all_addresses: bool, ip: IpPreference) {
+fn by_dns(cluster: &mut Cluster, of: &ViewCluster, hostname: &str, all_addresses: bool) {
     let dns = DnsCluster {
         respect_dns_ttl: true,
         dns_failure_refresh_rate: Some(
@@ -119,7 +123,7 @@ fn by_dns(cluster: &mut Cluster, hostname: &str, port: u16, all_addresses: bool,
                 max_interval: Some(wire::duration(10 * DNS_FAILURE_REFRESH)),
             },
         ),
-        dns_lookup_family: super::lookup_family(ip).into(),
+        dns_lookup_family: super::lookup_family(of.ip).into(),
         all_addresses_in_single_endpoint: !all_addresses,
         ..Default::default()
     };
@@ -132,7 +136,8 @@ fn by_dns(cluster: &mut Cluster, hostname: &str, port: u16, all_addresses: bool,
         endpoints: vec![LocalityLbEndpoints {
             lb_endpoints: vec![LbEndpoint {
                 host_identifier: Some(HostIdentifier::Endpoint(Endpoint {
-                    address: Some(wire::socket_address(hostname.to_owned(), port, false)),
+                    address: Some(wire::socket_address(hostname.to_owned(), of.to.port, false)),
+                    health_check_config: endpoints::checked_at(of.health_check_port()),
                     ..Default::default()
                 })),
                 ..Default::default()

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use prost::Message;
 use tulle_model::linked::{OutboundPort, ProxyView, Sidecar};
+use tulle_model::logging::AccessLog;
 use tulle_model::policy::{EgressPolicy, IpPreference, Limits, Protocol};
 use tulle_model::{Capture, LoopbackBlock, ObjectId, Str};
 use tulle_proto::core::{CidrRange, TrafficDirection};
@@ -41,6 +42,7 @@ pub(crate) fn egress<'a>(
         ports,
         egress: sidecar.egress,
         ip: view.ip,
+        access_log: view.access_log.as_ref(),
         origin: &view.object,
     };
     let ports = sidecar.outbound.iter().map(|port| Port::new(port, capture));
@@ -67,6 +69,7 @@ pub(crate) struct Egress<'a> {
     names: ClusterNames<'a>,
     egress: EgressPolicy,
     ip: IpPreference,
+    access_log: Option<&'a AccessLog>,
     origin: &'a ObjectId,
 }
 
@@ -139,6 +142,7 @@ impl Egress<'_> {
                 // Whatever the egress policy says now: a change of it shall not change the listener.
                 by_host: (!self.captured).then_some(self.ip),
             },
+            access_log: self.access_log,
         });
         let name = format!("{}_{}", protocol.as_str(), port.number);
         let mut chain = super::chain_for_all(name, vec![filter]);
@@ -156,7 +160,7 @@ impl Egress<'_> {
             parts.requires.push((type_url::CLUSTER, cluster));
         }
         let stat_prefix = names::egress_tcp_stat_prefix(&service.host, port.number);
-        let filters = tcp::proxy(stat_prefix, shares, service.limits);
+        let filters = tcp::proxy(stat_prefix, shares, service.limits, self.access_log);
         let name = format!("tcp_{}_{}", port.number, service.host);
         let mut chain_of = super::chain_for_all(name, filters.into_iter().collect());
         chain_of.filter_chain_match = self.matching(port, &chain.addresses);
@@ -198,7 +202,7 @@ impl Egress<'_> {
         let name = Str::from(cluster.as_str());
         parts.requires.push((type_url::CLUSTER, name));
         let stat_prefix = names::EGRESS_STAT_PREFIX.to_owned();
-        let filter = tcp::proxy_to(stat_prefix, cluster, Limits::default());
+        let filter = tcp::proxy_to(stat_prefix, cluster, Limits::default(), self.access_log);
         filter.into_iter().collect()
     }
 }

@@ -1,25 +1,32 @@
 //! The HTTP connection manager.
 
+use tulle_model::logging::AccessLog;
 use tulle_model::policy::IpPreference;
 use tulle_proto::http_connection_manager::http_connection_manager::{
     CodecType, ForwardClientCertDetails, PathWithEscapedSlashesAction, RouteSpecifier,
-    SetCurrentClientCertDetails, UpgradeConfig,
+    SetCurrentClientCertDetails, Tracing, UpgradeConfig,
 };
 use tulle_proto::http_connection_manager::http_filter::ConfigType;
-use tulle_proto::http_connection_manager::{HttpConnectionManager, HttpFilter, Rds};
+use tulle_proto::http_connection_manager::{
+    HttpConnectionManager, HttpFilter, Rds, RequestIdExtension,
+};
 use tulle_proto::listener::Filter;
 use tulle_proto::pb::envoy::extensions::filters::http::dynamic_forward_proxy::v3::FilterConfig;
 use tulle_proto::pb::envoy::extensions::filters::http::dynamic_forward_proxy::v3::filter_config::ImplementationSpecifier;
 use tulle_proto::pb::envoy::extensions::filters::http::router::v3::Router;
+use tulle_proto::pb::envoy::extensions::request_id::uuid::v3::UuidRequestIdConfig;
 
+use super::access_log::access_log;
 use crate::{cluster, wire};
 
 /// What differs from one connection manager to the next.
-pub(super) struct Manager {
+pub(super) struct Manager<'a> {
     pub(super) stat_prefix: String,
     /// The route configuration's name.
     pub(super) routes: String,
     pub(super) place: Place,
+    /// What is written of requests.
+    pub(super) access_log: Option<&'a AccessLog>,
 }
 
 /// Where a connection manager stands.
@@ -37,7 +44,7 @@ pub(super) enum Place {
 /// Time limits of requests are the routes' (a route's `idle_timeout` replaces the manager's stream idle
 /// timeout, which only counts until a route is chosen). What is not set here is Envoy's default, above
 /// all: server header `envoy`, a request id where there is none, both HTTP/1.1 and HTTP/2 by looking.
-pub(super) fn manager(manager: Manager) -> Filter {
+pub(super) fn manager(manager: Manager<'_>) -> Filter {
     let mut config = HttpConnectionManager {
         codec_type: CodecType::Auto.into(),
         stat_prefix: manager.stat_prefix,
@@ -45,6 +52,10 @@ pub(super) fn manager(manager: Manager) -> Filter {
             config_source: Some(wire::ads()),
             route_config_name: manager.routes,
         })),
+        access_log: access_log(manager.access_log),
+        // By the tracer that the bootstrap names; without one nothing is traced.
+        tracing: Some(Tracing::default()),
+        request_id_extension: Some(request_ids()),
         upgrade_configs: vec![UpgradeConfig {
             upgrade_type: "websocket".to_owned(),
             ..Default::default()
@@ -86,6 +97,16 @@ pub(super) fn manager(manager: Manager) -> Filter {
         .http_filters
         .push(http_filter("envoy.filters.http.router", &Router::default()));
     super::filter("envoy.filters.network.http_connection_manager", &config)
+}
+
+/// An id that comes with a request stays as it is: Envoy would otherwise write into it why it traces.
+fn request_ids() -> RequestIdExtension {
+    RequestIdExtension {
+        typed_config: Some(tulle_proto::any(&UuidRequestIdConfig {
+            pack_trace_reason: Some(wire::bool_value(false)),
+            ..Default::default()
+        })),
+    }
 }
 
 /// Tells the application the caller's SPIFFE id. Where there is none Envoy takes the header away, by its

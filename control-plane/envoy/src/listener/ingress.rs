@@ -5,13 +5,17 @@
 //! protocol as well: nothing but a TLS hello says an ALPN protocol, and Envoy, which settles each
 //! criterion before it looks at the next, would close connections of applications that speak TLS
 //! themselves, for it would find no chain for them behind `tls`.
+//!
+//! A port for which the user says what TLS is used has a chain for TLS, and while plaintext is taken too a second one.
 
 use std::time::Duration;
 
 use prost::Message;
 use tulle_model::linked::{ProxyView, Sidecar};
+use tulle_model::logging::AccessLog;
 use tulle_model::policy::{Limits, MtlsMode, Protocol};
 use tulle_model::settings::Settings;
+use tulle_model::tls::{ServerTls, TlsMode};
 use tulle_model::{Capture, ObjectId, Str};
 use tulle_proto::core::TrafficDirection;
 use tulle_proto::listener::listener_filter_chain_match_predicate::{MatchSet, Rule};
@@ -24,7 +28,7 @@ use super::http::{Manager, Place};
 use super::{INBOUND_CAPTURE_PORT, chain_for_all, http, tcp};
 use crate::cluster::Application;
 use crate::plan::{Parts, Resource};
-use crate::{mtls, names, type_url, wire};
+use crate::{mtls, names, tls, type_url, wire};
 
 /// How long a permissive port of TCP waits for a hello before it takes the client for one that waits
 /// itself, as in protocols in which the server speaks first. Proxies send their hello at once; this is
@@ -39,14 +43,15 @@ pub(crate) fn ingress<'a>(
     settings: &Settings,
 ) -> Vec<Ingress<'a>> {
     let only = sidecar.inbound.len() == 1;
-    let listener = |bind, ports: Vec<Port>, captured| Ingress {
+    let listener = |bind, ports: Vec<Port<'a>>, captured| Ingress {
         bind,
         captured,
         trust_domain: ports
             .iter()
-            .any(Port::is_secured)
+            .any(Port::is_identified)
             .then(|| Str::from(settings.trust_domain.as_str())),
         ports,
+        access_log: view.access_log.as_ref(),
         origin: &view.object,
     };
     let ports = sidecar.inbound.iter().map(|inbound| Port {
@@ -58,6 +63,7 @@ pub(crate) fn ingress<'a>(
             limits: inbound.limits,
         }),
         mtls: inbound.mtls,
+        tls: inbound.tls.as_ref().filter(|tls| tls.takes_tls()),
         only,
     });
     match capture {
@@ -79,29 +85,38 @@ pub(crate) fn ingress<'a>(
 pub(crate) struct Ingress<'a> {
     bind: Bind,
     captured: bool,
-    ports: Vec<Port>,
+    ports: Vec<Port<'a>>,
     /// Whose certificates are taken, where a port is secured.
     trust_domain: Option<Str>,
+    access_log: Option<&'a AccessLog>,
     origin: &'a ObjectId,
 }
 
 #[derive(Debug, Hash)]
-struct Port {
+struct Port<'a> {
     number: u16,
     protocol: Protocol,
     tcp: Option<Tcp>,
     mtls: MtlsMode,
+    tls: Option<&'a ServerTls>,
     /// The application has no other port.
     only: bool,
 }
 
-impl Port {
-    fn is_secured(&self) -> bool {
+impl Port<'_> {
+    /// Other proxies are known by their certificates.
+    fn is_identified(&self) -> bool {
         self.mtls != MtlsMode::Off
     }
 
+    /// Plaintext is taken.
     fn is_open(&self) -> bool {
-        self.mtls != MtlsMode::Strict
+        self.mtls != MtlsMode::Strict && self.tls.is_none_or(|tls| tls.mode != TlsMode::Strict)
+    }
+
+    /// The first bytes of a connection tell its chain.
+    fn is_inspected(&self) -> bool {
+        self.is_identified() || (self.tls.is_some() && self.is_open())
     }
 }
 
@@ -141,9 +156,14 @@ impl Resource for Ingress<'_> {
             origins: vec![self.origin.clone()],
             ..Default::default()
         };
+        if self.ports.iter().any(Port::is_inspected) {
+            self.inspect(&mut listener);
+        }
         if self.trust_domain.is_some() {
-            self.recognize_proxies(&mut listener);
             parts.requires.extend(mtls::requires());
+        }
+        for tls in self.ports.iter().filter_map(|port| port.tls) {
+            parts.requires.extend(tls::server_requires(tls));
         }
         parts.bytes = listener.encode_to_vec();
         parts
@@ -151,20 +171,34 @@ impl Resource for Ingress<'_> {
 }
 
 impl Ingress<'_> {
-    fn chains(&self, port: &Port) -> impl Iterator<Item = FilterChain> {
+    fn chains(&self, port: &Port<'_>) -> impl Iterator<Item = FilterChain> {
         let trust_domain = self.trust_domain.as_ref();
-        let secured = trust_domain.filter(|_| port.is_secured());
+        let secured = trust_domain.filter(|_| port.is_identified());
         let secured = secured.map(|trust_domain| self.secured_chain(port, trust_domain));
+        let in_tls = port.tls.map(|tls| self.tls_chain(port, tls));
         let open = port.is_open().then(|| {
             let mut chain = self.chain(port, Place::Ingress { identified: false });
             chain.filter_chain_match = self.matching(port);
             chain
         });
-        secured.into_iter().chain(open)
+        secured.into_iter().chain(in_tls).chain(open)
+    }
+
+    /// In TLS as the user has it.
+    fn tls_chain(&self, port: &Port<'_>, tls: &ServerTls) -> FilterChain {
+        let identified = tls.validation.is_some();
+        let mut chain = self.chain(port, Place::Ingress { identified });
+        chain.name.push_str("_tls");
+        chain.filter_chain_match = self.matching(port);
+        if port.is_open() {
+            chain.filter_chain_match = Some(super::in_tls(chain.filter_chain_match));
+        }
+        chain.transport_socket = Some(tls::downstream(tls, port.protocol));
+        chain
     }
 
     /// Of other proxies.
-    fn secured_chain(&self, port: &Port, trust_domain: &str) -> FilterChain {
+    fn secured_chain(&self, port: &Port<'_>, trust_domain: &str) -> FilterChain {
         let mut chain = self.chain(port, Place::Ingress { identified: true });
         chain.name.push_str("_mtls");
         chain.filter_chain_match = Some(FilterChainMatch {
@@ -175,14 +209,20 @@ impl Ingress<'_> {
         chain
     }
 
-    fn chain(&self, port: &Port, place: Place) -> FilterChain {
+    fn chain(&self, port: &Port<'_>, place: Place) -> FilterChain {
         let stat_prefix = names::ingress_stat_prefix(port.only, port.protocol, port.number);
         let filter = match &port.tcp {
-            Some(tcp) => tcp::proxy_to(stat_prefix, tcp.cluster.clone(), tcp.limits),
+            Some(tcp) => tcp::proxy_to(
+                stat_prefix,
+                tcp.cluster.clone(),
+                tcp.limits,
+                self.access_log,
+            ),
             None => Some(http::manager(Manager {
                 stat_prefix,
                 routes: names::ingress_routes(port.protocol, port.number),
                 place,
+                access_log: self.access_log,
             })),
         };
         let name = format!("{}_{}", port.protocol.as_str(), port.number);
@@ -190,22 +230,22 @@ impl Ingress<'_> {
     }
 
     /// A listener of its own needs no match: what arrives is for its port.
-    fn matching(&self, port: &Port) -> Option<FilterChainMatch> {
+    fn matching(&self, port: &Port<'_>) -> Option<FilterChainMatch> {
         self.captured.then(|| super::destination_port(port.number))
     }
 
-    /// Has the first bytes of connections looked at, but for ports that nobody secures.
-    fn recognize_proxies(&self, listener: &mut Listener) {
-        let unsecured = self.ports.iter().filter(|port| !port.is_secured());
-        let unsecured: Vec<u16> = unsecured.map(|port| port.number).collect();
-        let inspector = super::tls_inspector(any_port(&unsecured));
+    /// Has the first bytes of connections looked at, but for ports on which they tell nothing.
+    fn inspect(&self, listener: &mut Listener) {
+        let plain = self.ports.iter().filter(|port| !port.is_inspected());
+        let plain: Vec<u16> = plain.map(|port| port.number).collect();
+        let inspector = super::tls_inspector(any_port(&plain));
         listener.listener_filters.push(inspector);
         if self.ports.iter().all(|port| !port.is_open()) {
             return;
         }
-        // Whoever says nothing is no proxy, which say their hello at once.
+        // Whoever says nothing speaks no TLS: in that the client says its hello at once.
         listener.continue_on_listener_filters_timeout = true;
-        let waits = |port: &Port| port.mtls == MtlsMode::Permissive && port.tcp.is_some();
+        let waits = |port: &Port<'_>| port.is_inspected() && port.is_open() && port.tcp.is_some();
         if self.ports.iter().any(waits) {
             listener.listener_filters_timeout = Some(wire::duration(TCP_HELLO_TIMEOUT));
         }

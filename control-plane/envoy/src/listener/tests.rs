@@ -1,8 +1,10 @@
 use prost::Message;
 use tulle_model::linked::{ProxyView, Role};
+use tulle_model::logging::LogFormat;
 use tulle_model::policy::{EgressPolicy, IpPreference};
 use tulle_model::settings::Settings;
 use tulle_model::{Capture, Str};
+use tulle_proto::accesslog::AccessLog;
 use tulle_proto::core::TrafficDirection;
 use tulle_proto::http_connection_manager::HttpConnectionManager;
 use tulle_proto::http_connection_manager::http_connection_manager::RouteSpecifier;
@@ -261,4 +263,48 @@ fn a_tcp_service_without_a_way_to_it_is_told() {
     let shared = http_port(80, vec![crate::fixture::colour()], vec![anywhere()]);
     let (chains, hidden) = tcp_chains(&shared, Capture::Transparent);
     assert_eq!((chains.len(), hidden.len()), (0, 1));
+}
+
+/// The access logs of each HTTP connection manager and TCP proxy.
+fn access_logs(view: &ProxyView) -> Vec<Vec<AccessLog>> {
+    let listeners = listeners(view, "transparent");
+    let chains = listeners.into_iter().flat_map(|(_, listener)| {
+        let default = listener.default_filter_chain;
+        listener.filter_chains.into_iter().chain(default)
+    });
+    let filters = chains.flat_map(|chain| chain.filters);
+    let logs = filters.map(|filter| {
+        let Some(ConfigType::TypedConfig(config)) = filter.config_type else {
+            panic!("no config");
+        };
+        if filter.name.ends_with("tcp_proxy") {
+            TcpProxy::decode(&*config.value).unwrap().access_log
+        } else {
+            let manager = HttpConnectionManager::decode(&*config.value).unwrap();
+            assert!(manager.tracing.is_some());
+            manager.access_log
+        }
+    });
+    logs.collect()
+}
+
+#[test]
+fn every_request_and_connection_is_logged_where_the_user_says() {
+    for mut view in [sidecar(EgressPolicy::AllowAll), gateway()] {
+        let none = access_logs(&view);
+        assert!(none.len() >= 2 && none.iter().all(Vec::is_empty));
+        for (path, name) in [
+            ("/dev/stdout", "envoy.access_loggers.stdout"),
+            ("/dev/stderr", "envoy.access_loggers.stderr"),
+            ("/var/log/envoy", "envoy.access_loggers.file"),
+        ] {
+            view.access_log = Some(tulle_model::logging::AccessLog {
+                path: path.into(),
+                format: LogFormat::Json(vec![("a".into(), "%PROTOCOL%".into())]),
+            });
+            let logs = access_logs(&view);
+            assert_eq!(logs.len(), none.len());
+            assert!(logs.iter().all(|log| log.len() == 1 && log[0].name == name));
+        }
+    }
 }

@@ -162,7 +162,7 @@ fn endpoints_that_take_it_are_marked() {
     other.ip = "10.0.0.2".parse().unwrap();
     other.mtls = true;
     set.endpoints.push(other);
-    let compiled = crate::endpoints("cds", &set);
+    let compiled = crate::endpoints("cds", &set, None);
     let message = ClusterLoadAssignment::decode(&*compiled.bytes).unwrap();
     let endpoints = message.endpoints[0].lb_endpoints.iter();
     let marks: Vec<_> = endpoints.map(|own| own.metadata.clone()).collect();

@@ -130,7 +130,7 @@ fn all_that_is_required_is_planned() {
         held.extend(
             plan.assignments
                 .iter()
-                .map(|(name, _)| (crate::type_url::ENDPOINTS, name.clone())),
+                .map(|assignment| (crate::type_url::ENDPOINTS, assignment.name.clone())),
         );
         for resource in &plan.resources {
             for needed in resource.compile().requires {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 use tulle_proto::core::TransportSocket;
+use tulle_proto::core::config_source::ConfigSourceSpecifier;
 use tulle_proto::core::transport_socket::ConfigType;
 use tulle_proto::tls::common_tls_context::ValidationContextType;
 use tulle_proto::tls::{
@@ -12,7 +13,8 @@ use tulle_proto::tls::{
 
 use super::StaticBootstrapError;
 
-/// Has the sockets of a resource take the bootstrap's own secrets: a name without a source means those.
+/// Has the sockets of a resource take the bootstrap's own secrets: a name without a source means those. What another server
+/// has stays there.
 pub(super) fn inline<'s>(
     resource: &str,
     sockets: impl Iterator<Item = &'s mut TransportSocket>,
@@ -53,6 +55,11 @@ fn common(
     };
     let own = context.tls_certificate_sds_secret_configs.iter_mut();
     for SdsSecretConfig { name, sds_config } in own.chain(roots) {
+        let source = sds_config.as_ref();
+        let source = source.and_then(|config| config.config_source_specifier.as_ref());
+        if !matches!(source, Some(ConfigSourceSpecifier::Ads(_))) {
+            continue;
+        }
         if !secrets.contains_key(name) {
             return Err(StaticBootstrapError::NoSecret {
                 resource: resource.to_owned(),

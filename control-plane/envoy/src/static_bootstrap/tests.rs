@@ -11,8 +11,8 @@ fn nothing_is_left_to_ask_a_control_plane_for() {
     let view = sidecar(EgressPolicy::AllowAll);
     let plan = plan(&view, Capture::Transparent, &Settings::default());
     let mut resources: Vec<_> = plan.resources.iter().map(|r| r.compile()).collect();
-    let blue = &plan.assignments[0].0;
-    resources.push(endpoints(blue, &endpoint_set("10.0.0.1", 8080)));
+    let blue = &plan.assignments[0].name;
+    resources.push(endpoints(blue, &endpoint_set("10.0.0.1", 8080), None));
     let bootstrap = static_bootstrap(&resources, Some(([127, 0, 0, 1], 9901).into())).unwrap();
     let json = tulle_proto::message_to_json(&bootstrap)
         .unwrap()
@@ -41,7 +41,7 @@ fn secrets_are_there_or_the_error_names_the_one_that_is_not() {
             type_url: type_url::SECRET,
             name: name.into(),
             bytes,
-            ..endpoints("", &Default::default())
+            ..endpoints("", &Default::default(), None)
         });
     }
     let bootstrap = static_bootstrap(&resources, None).unwrap();
@@ -56,7 +56,7 @@ fn secrets_are_there_or_the_error_names_the_one_that_is_not() {
 
 #[test]
 fn bytes_that_are_no_message_are_an_error_with_the_resources_name() {
-    let mut bad = endpoints("cds", &Default::default());
+    let mut bad = endpoints("cds", &Default::default(), None);
     bad.bytes = vec![0xff];
     let error = static_bootstrap([&bad], None).unwrap_err();
     assert!(error.to_string().starts_with("cds cannot be read back"));

@@ -36,6 +36,8 @@ pub struct KeeperInputs {
     pub secret: watch::Receiver<Option<Arc<Secret>>>,
     /// The Secret [`USERS_SECRET_NAME`] as watched.
     pub users: watch::Receiver<Option<Arc<Secret>>>,
+    /// The object with which the Secret is to go, as it is now; a Secret of an earlier one is given to it.
+    pub owner: watch::Receiver<Option<OwnerReference>>,
     /// What proxies hold.
     pub evidence: watch::Receiver<Evidence>,
     /// Times; may change while it runs.
@@ -50,7 +52,6 @@ pub struct Keeper {
     secrets: Secrets,
     namespace: String,
     trust_domain: TrustDomain,
-    owner: Option<OwnerReference>,
     inputs: KeeperInputs,
     /// The last good state, for the case that the Secret is deleted.
     last: Option<CaState>,
@@ -82,19 +83,17 @@ enum KeepError {
 }
 
 impl Keeper {
-    /// For the Secret in `namespace`, owned by `owner`, so that it goes when that goes.
+    /// For the Secret in `namespace`.
     pub fn new(
         client: kube::Client,
         namespace: &str,
         trust_domain: TrustDomain,
-        owner: Option<OwnerReference>,
         inputs: KeeperInputs,
     ) -> Self {
         Self {
             secrets: Secrets::new(client, namespace),
             namespace: namespace.to_owned(),
             trust_domain,
-            owner,
             inputs,
             last: None,
             read: None,
@@ -130,6 +129,7 @@ impl Keeper {
                 seen = inputs.leads.changed() => seen.is_err(),
                 seen = inputs.secret.changed() => seen.is_err(),
                 seen = inputs.users.changed() => seen.is_err(),
+                seen = inputs.owner.changed() => seen.is_err(),
                 seen = inputs.evidence.changed() => seen.is_err(),
                 seen = inputs.policy.changed() => seen.is_err(),
                 () = tokio::time::sleep(pause) => false,
@@ -212,7 +212,7 @@ impl Keeper {
         let (step, next) = match state.next(now, &evidence, &policy, wanted, command) {
             Transition::Stay { waiting, until } => {
                 self.remind(waiting, &state, now);
-                if asked.is_none() {
+                if asked.is_none() && self.is_owned(&secret) {
                     let pause = until.duration_since(now).unwrap_or_default();
                     return Ok(pause.clamp(SETTLE, LOOK));
                 }
@@ -288,7 +288,7 @@ impl Keeper {
                 name: Some(SECRET_NAME.to_owned()),
                 namespace: Some(self.namespace.clone()),
                 labels: Some(labels.map(|l| (l.to_owned(), "tulle".to_owned())).into()),
-                owner_references: self.owner.clone().map(|owner| vec![owner]),
+                owner_references: self.owner().map(|owner| vec![owner]),
                 ..ObjectMeta::default()
             },
             type_: Some("Opaque".to_owned()),
@@ -313,9 +313,8 @@ impl Keeper {
             annotations.remove(ROTATE);
         }
         secret.metadata.managed_fields = None;
-        if let Some(owner) = &self.owner {
-            // The release may have been installed anew: an owner that is gone would take the Secret with it.
-            secret.metadata.owner_references = Some(vec![owner.clone()]);
+        if let Some(owner) = self.owner() {
+            secret.metadata.owner_references = Some(vec![owner]);
         }
         match self.secrets.replace(SECRET_NAME, &secret).await {
             Err(error) if error.is(409) || error.is(404) => {
@@ -329,6 +328,19 @@ impl Keeper {
                 Ok(())
             }
         }
+    }
+
+    fn owner(&self) -> Option<OwnerReference> {
+        self.inputs.owner.borrow().clone()
+    }
+
+    /// Whether the Secret goes with its owner and not before: one that has been replaced would take the Secret with it.
+    fn is_owned(&self, secret: &Secret) -> bool {
+        let owners = secret.metadata.owner_references.as_deref();
+        self.owner().is_none_or(|owner| {
+            let mut owners = owners.unwrap_or_default().iter();
+            owners.any(|other| other.uid == owner.uid)
+        })
     }
 
     fn remind(&mut self, waiting: Waiting, state: &CaState, now: SystemTime) {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{AUDIENCE, LEEWAY, MAX_LENGTH, ProofError, Verified};
+use crate::fault::TokenFault;
 use crate::issuer::from_unix;
 
 /// A token that looks like one of a cluster. Nothing in it is proven.
@@ -31,7 +32,7 @@ struct Header {
 impl<'a> Shape<'a> {
     pub(super) fn of(token: &'a str) -> Result<Self, ProofError> {
         if token.len() > MAX_LENGTH {
-            return Err(ProofError::TooLong);
+            return Err(TokenFault::TooLong.into());
         }
         let mut parts = token.split('.');
         let mut part = || {
@@ -39,7 +40,7 @@ impl<'a> Shape<'a> {
                 .next()
                 .filter(|part| !part.is_empty() && part.bytes().all(is_base64url))
         };
-        let header = part().ok_or(ProofError::Malformed)?;
+        let header = part().ok_or(TokenFault::Malformed)?;
         let rest = (part(), part());
         let header: Header = decode(header)?;
         // Signatures by a shared secret, or none: whoever knows the public key could make them. Before the count of parts,
@@ -55,13 +56,13 @@ impl<'a> Shape<'a> {
             "ES384" => Some(Algorithm::ES384),
             // Of P-521, which a cluster may have and we cannot check: the API server can.
             "ES512" => None,
-            _ => return Err(ProofError::Algorithm),
+            _ => return Err(ProofError::Token(TokenFault::Algorithm)),
         };
         if rest.0.is_none() || rest.1.is_none() || parts.next().is_some() {
-            return Err(ProofError::Malformed);
+            return Err(TokenFault::Malformed.into());
         }
         if header.typ.is_some_and(|typ| typ != "JWT") || header.kid.is_empty() {
-            return Err(ProofError::Malformed);
+            return Err(TokenFault::Malformed.into());
         }
         Ok(Self {
             token,
@@ -85,7 +86,7 @@ impl<'a> Shape<'a> {
 
     /// What it claims. To be believed only once another has accepted the token.
     pub(super) fn unproven_claims(&self) -> Result<Claims, ProofError> {
-        let payload = self.token.split('.').nth(1).ok_or(ProofError::Malformed)?;
+        let payload = self.token.split('.').nth(1).ok_or(TokenFault::Malformed)?;
         decode(payload)
     }
 }
@@ -97,8 +98,8 @@ fn is_base64url(byte: u8) -> bool {
 fn decode<T: DeserializeOwned>(part: &str) -> Result<T, ProofError> {
     let json = URL_SAFE_NO_PAD
         .decode(part)
-        .map_err(|_| ProofError::Malformed)?;
-    serde_json::from_slice(&json).map_err(|_| ProofError::Malformed)
+        .map_err(|_| ProofError::Token(TokenFault::Malformed))?;
+    serde_json::from_slice(&json).map_err(|_| ProofError::Token(TokenFault::Malformed))
 }
 
 /// The claims of a projected service-account token.
@@ -149,14 +150,14 @@ impl Claims {
             Audiences::Many(audiences) => audiences.iter().any(|a| a == AUDIENCE),
         };
         if !for_us {
-            return Err(ProofError::Audience);
+            return Err(TokenFault::Audience.into());
         }
         let expires = from_unix(self.exp);
         if now >= expires + LEEWAY {
-            return Err(ProofError::Expired);
+            return Err(TokenFault::Expired.into());
         }
         if now + LEEWAY < from_unix(self.nbf) {
-            return Err(ProofError::NotYetValid);
+            return Err(TokenFault::NotYetValid.into());
         }
         let bound = self.kubernetes.ok_or(ProofError::Unbound)?;
         let pod = bound.pod.ok_or(ProofError::Unbound)?;

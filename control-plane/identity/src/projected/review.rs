@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::claims::{Shape, subject};
 use super::{AUDIENCE, ProofError, Verified};
 use crate::api::{self, ApiError};
+use crate::fault::TokenFault;
 use crate::hash;
 
 const PATH: &str = "/apis/authentication.k8s.io/v1/tokenreviews";
@@ -140,7 +141,7 @@ fn judge(review: TokenReview, claimed: Verified) -> Result<Verified, ProofError>
     // A server that knows no audiences has not looked at them.
     let audiences = status.audiences.unwrap_or_default();
     if !audiences.iter().any(|audience| audience == AUDIENCE) {
-        return Err(ProofError::Audience);
+        return Err(TokenFault::Audience.into());
     }
     let user = status.user.ok_or(ProofError::Refused)?;
     let pod_name = only(&user, "authentication.kubernetes.io/pod-name")?;

@@ -196,37 +196,61 @@ async fn claims_that_prove_nothing() {
     let cases = [
         (
             with(|c| c["iss"] = json!("https://evil.example")),
-            E::Issuer,
+            E::Token(TokenFault::Issuer),
         ),
         (
             with(|c| c["iss"] = json!("kubernetes/serviceaccount")),
-            E::Issuer,
+            E::Token(TokenFault::Issuer),
         ),
         (
             with(|c| c["aud"] = json!(["https://kubernetes.default.svc"])),
-            E::Audience,
+            E::Token(TokenFault::Audience),
         ),
-        (with(|c| c["aud"] = json!([])), E::Audience),
-        (with(|c| c["aud"] = json!("tulle-x")), E::Audience),
-        (without("aud"), E::Malformed),
-        (without("iss"), E::Malformed),
-        (without("exp"), E::Malformed),
-        (without("nbf"), E::Malformed),
-        (without("sub"), E::Malformed),
-        (with(|c| c["exp"] = json!("never")), E::Malformed),
-        (with(|c| c["exp"] = json!(-1)), E::Malformed),
-        (with(|c| c["exp"] = json!(now - 11)), E::Expired),
-        (with(|c| c["exp"] = json!(0)), E::Expired),
-        (with(|c| c["nbf"] = json!(now + 60)), E::NotYetValid),
-        (with(|c| c["nbf"] = json!(u64::MAX)), E::NotYetValid),
+        (
+            with(|c| c["aud"] = json!([])),
+            E::Token(TokenFault::Audience),
+        ),
+        (
+            with(|c| c["aud"] = json!("tulle-x")),
+            E::Token(TokenFault::Audience),
+        ),
+        (without("aud"), E::Token(TokenFault::Malformed)),
+        (without("iss"), E::Token(TokenFault::Malformed)),
+        (without("exp"), E::Token(TokenFault::Malformed)),
+        (without("nbf"), E::Token(TokenFault::Malformed)),
+        (without("sub"), E::Token(TokenFault::Malformed)),
+        (
+            with(|c| c["exp"] = json!("never")),
+            E::Token(TokenFault::Malformed),
+        ),
+        (
+            with(|c| c["exp"] = json!(-1)),
+            E::Token(TokenFault::Malformed),
+        ),
+        (
+            with(|c| c["exp"] = json!(now - 11)),
+            E::Token(TokenFault::Expired),
+        ),
+        (with(|c| c["exp"] = json!(0)), E::Token(TokenFault::Expired)),
+        (
+            with(|c| c["nbf"] = json!(now + 60)),
+            E::Token(TokenFault::NotYetValid),
+        ),
+        (
+            with(|c| c["nbf"] = json!(u64::MAX)),
+            E::Token(TokenFault::NotYetValid),
+        ),
         // A token of a Secret, or of `kubectl create token`: nobody's pod.
         (without("kubernetes.io"), E::Unbound),
         (without_bound("pod"), E::Unbound),
         (bound("/pod", Value::Null), E::Unbound),
         (bound("/pod/uid", json!("")), E::Unbound),
         (bound("/pod/name", json!("")), E::Unbound),
-        (without_bound("serviceaccount"), E::Malformed),
-        (without_bound("namespace"), E::Malformed),
+        (
+            without_bound("serviceaccount"),
+            E::Token(TokenFault::Malformed),
+        ),
+        (without_bound("namespace"), E::Token(TokenFault::Malformed)),
         // Contradictions, and names that would become parts of others.
         (
             with(|c| c["sub"] = json!("system:serviceaccount:shop:back")),
@@ -262,8 +286,8 @@ async fn claims_that_prove_nothing() {
             }),
             E::Subject,
         ),
-        (json!([]), E::Malformed),
-        (json!("tulle"), E::Malformed),
+        (json!([]), E::Token(TokenFault::Malformed)),
+        (json!("tulle"), E::Token(TokenFault::Malformed)),
     ];
     for (claims, wanted) in cases {
         let error = verify(&tokens, &signer.sign(&claims)).await.unwrap_err();
@@ -281,7 +305,7 @@ async fn claims_that_prove_nothing() {
     let later = SystemTime::now() + Duration::from_secs(3700);
     assert_eq!(
         tokens.verify(&signer.sign(&good()), later).await,
-        Err(E::Expired)
+        Err(E::Token(TokenFault::Expired))
     );
 }
 
@@ -313,7 +337,10 @@ async fn algorithms_cannot_be_confused() {
                 header.kid = Some(kid.to_owned());
                 let key = EncodingKey::from_secret(secret.as_bytes());
                 let token = encode(&header, &good(), &key).unwrap();
-                assert_eq!(verify(&tokens, &token).await, Err(ProofError::Algorithm));
+                assert_eq!(
+                    verify(&tokens, &token).await,
+                    Err(ProofError::Token(TokenFault::Algorithm))
+                );
             }
         }
     }
@@ -325,29 +352,35 @@ async fn algorithms_cannot_be_confused() {
             let token = format!("{head}.{}.{signature}", part(&good()));
             assert_eq!(
                 verify(&tokens, &token).await,
-                Err(ProofError::Algorithm),
+                Err(ProofError::Token(TokenFault::Algorithm)),
                 "{none}"
             );
         }
     }
     let p521 = part(&json!({"alg": "ES512", "kid": "rsa"}));
     let token = format!("{p521}.{}.AAAA", part(&good()));
-    assert_eq!(verify(&tokens, &token).await, Err(ProofError::Algorithm));
+    assert_eq!(
+        verify(&tokens, &token).await,
+        Err(ProofError::Token(TokenFault::Algorithm))
+    );
     // One cluster key's signature under the other's name or algorithm.
     let cross = ec.sign_with(&good(), |h| h.kid = Some("rsa".into()));
-    assert_eq!(verify(&tokens, &cross).await, Err(ProofError::Algorithm));
+    assert_eq!(
+        verify(&tokens, &cross).await,
+        Err(ProofError::Token(TokenFault::Algorithm))
+    );
     let ps = Signer {
         algorithm: Algorithm::PS256,
         ..rsa
     };
     assert_eq!(
         verify(&tokens, &ps.sign(&good())).await,
-        Err(ProofError::Algorithm)
+        Err(ProofError::Token(TokenFault::Algorithm))
     );
     let stranger = Signer::new("ec", Algorithm::ES256);
     assert_eq!(
         verify(&tokens, &stranger.sign(&good())).await,
-        Err(ProofError::Signature)
+        Err(ProofError::Token(TokenFault::Signature))
     );
     // A key in the token itself, or where to find one, or extensions.
     for (name, value) in [
@@ -368,7 +401,7 @@ async fn algorithms_cannot_be_confused() {
         let token = format!("{}.{}.AAAA", part(&header), part(&good()));
         assert_eq!(
             verify(&tokens, &token).await,
-            Err(ProofError::Malformed),
+            Err(ProofError::Token(TokenFault::Malformed)),
             "{header}"
         );
     }
@@ -386,11 +419,11 @@ async fn odd_shapes() {
     let big = with(|c| c["padding"] = json!("x".repeat(13_000)));
     assert_eq!(
         verify(&tokens, &signer.sign(&big)).await,
-        Err(ProofError::TooLong)
+        Err(ProofError::Token(TokenFault::TooLong))
     );
     assert_eq!(
         verify(&tokens, &"a".repeat(20_000_000)).await,
-        Err(ProofError::TooLong)
+        Err(ProofError::Token(TokenFault::TooLong))
     );
     let depth = "[".repeat(8_000);
     let deep = URL_SAFE_NO_PAD.encode(&depth);
@@ -435,7 +468,7 @@ async fn odd_shapes() {
     ] {
         assert_eq!(
             verify(&tokens, &odd).await,
-            Err(ProofError::Malformed),
+            Err(ProofError::Token(TokenFault::Malformed)),
             "{}",
             odd.get(..60).unwrap_or(&odd)
         );
@@ -444,7 +477,7 @@ async fn odd_shapes() {
     for payload in [deep, nested, "AAAA".to_owned()] {
         assert_eq!(
             verify(&tokens, &format!("{head}.{payload}.{s}")).await,
-            Err(ProofError::Signature)
+            Err(ProofError::Token(TokenFault::Signature))
         );
     }
     for i in 0..token.len() {

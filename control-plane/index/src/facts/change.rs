@@ -1,12 +1,13 @@
 //! From edited tables to the lookups that now give something else.
 
-use tulle_model::fragment::Pod;
+use tulle_model::fragment::{Pod, Workload};
 use tulle_model::{Name, ProxyId, ProxyKind};
 
 use super::Facts;
 use super::part::{Header, MemberPart, Part};
 use super::table::{Change, Held};
 use crate::key::{Fact, Kind, Member, Node};
+use crate::registry;
 
 /// What a batch of edits means for whoever looked something up.
 #[derive(Debug, Default)]
@@ -53,7 +54,8 @@ impl Facts {
         for change in self.workloads.changes() {
             let proxy = proxy_id(ProxyKind::VirtualNode, &change.key);
             self.proxy_effects(&proxy, &change, effects);
-            effects.member(&change, |_| vec![]);
+            self.registry_effects(&change, effects);
+            effects.member(&change, |name| vec![Node::Registered(name)]);
         }
         for change in self.gateways.changes() {
             let proxy = proxy_id(ProxyKind::VirtualGateway, &change.key);
@@ -75,7 +77,9 @@ impl Facts {
                 } = change.key.clone();
                 effects.facts.push(Fact::ServicesIn(realm, namespace));
             }
-            effects.member(&change, |name| vec![Node::ServicePorts(name)]);
+            effects.member(&change, |name| {
+                vec![Node::ServicePorts(name.clone()), Node::HostName(name)]
+            });
         }
         for change in self.routers.changes() {
             effects.member(&change, |name| vec![Node::RouterPorts(name)]);
@@ -85,6 +89,28 @@ impl Facts {
         }
         for change in self.groups.changes() {
             effects.member(&change, |name| vec![Node::Group(name)]);
+        }
+    }
+
+    fn registry_effects(&mut self, change: &Change<Workload>, effects: &mut Effects) {
+        let service = |rows: &[Held<Workload>]| rows.first().and_then(|own| registry::service(own));
+        let (before, after) = (service(&change.before), service(&change.after));
+        if before == after {
+            return;
+        }
+        if let Some(before) = before {
+            if let Some(names) = self.registrants.get_mut(&before) {
+                names.remove(&change.key);
+                if names.is_empty() {
+                    self.registrants.remove(&before);
+                }
+            }
+            effects.facts.push(Fact::Registrants(before));
+        }
+        if let Some(after) = after {
+            let names = self.registrants.entry(after.clone()).or_default();
+            names.insert(change.key.clone());
+            effects.facts.push(Fact::Registrants(after));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Which gateway a route belongs to.
 
 use tulle_model::fragment::Ref;
-use tulle_model::{Finding, Name, Severity};
+use tulle_model::{Finding, Name, Severity, codes};
 
 use crate::alias;
 use crate::key::{Kind, Member};
@@ -28,7 +28,7 @@ pub(crate) fn gateway_of(route: &Name, reader: &mut Reader<'_>) -> Option<Name> 
                     reader.report(
                         Finding::new(
                             Severity::Error,
-                            "no-gateway",
+                            codes::NO_GATEWAY,
                             object,
                             "metadata.labels",
                             format!("failed to find matching virtualGateway for gatewayRoute: {}, expecting 1 but found 0", route.name),
@@ -42,7 +42,7 @@ pub(crate) fn gateway_of(route: &Name, reader: &mut Reader<'_>) -> Option<Name> 
                     reader.report(
                         Finding::new(
                             Severity::Error,
-                            "several-gateways",
+                            codes::SEVERAL_GATEWAYS,
                             object,
                             "metadata.labels",
                             format!(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tulle_model::fragment::GatewayRoute;
 use tulle_model::linked;
 use tulle_model::linked::HostRoutes;
-use tulle_model::{Finding, Name, Severity};
+use tulle_model::{Code, Finding, Name, Severity, codes};
 
 use crate::alias;
 use crate::key::Kind;
@@ -61,7 +61,7 @@ fn routes(
     gateway_port: u16,
     reader: &mut Reader<'_>,
 ) -> Option<Arc<HostRoutes>> {
-    let error = |code: &str, what: String, help: &str| {
+    let error = |code: Code, what: String, help: &str| {
         let message = format!("VirtualService {service} {what}; {EFFECT}");
         Finding::new(Severity::Error, code, &route.object, &route.field, message).help(help)
     };
@@ -69,20 +69,20 @@ fn routes(
     let chosen = match (route.target_port, ports.ports.as_slice()) {
         (Some(port), _) => on(port).ok_or_else(|| {
             let what = format!("is not called on port {port}");
-            error("no-such-port", what, "correct target.port")
+            error(codes::NO_SUCH_PORT, what, "correct target.port")
         }),
         (None, [only]) => Ok(only),
         (None, []) => {
             let what = "has no port".to_owned();
             Err(error(
-                "no-listener",
+                codes::NO_LISTENER,
                 what,
                 "see the findings on that service",
             ))
         }
         (None, _) => on(gateway_port).ok_or_else(|| {
             let what = format!("has several ports, none of them the gateway's own {gateway_port}");
-            error("ambiguous-port", what, "set target.port")
+            error(codes::AMBIGUOUS_PORT, what, "set target.port")
         }),
     };
     let finding = match chosen {
@@ -90,7 +90,7 @@ fn routes(
         Ok(&(port, _)) => {
             let what = format!("speaks tcp on port {port}, which a gateway cannot route");
             error(
-                "protocol-mismatch",
+                codes::PROTOCOL_MISMATCH,
                 what,
                 "point to a service of http, http2 or grpc",
             )

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use tulle_model::linked::OutboundTcp;
 use tulle_model::policy::{Protocol, Timeouts};
-use tulle_model::{Finding, ObjectId, Severity, Str};
+use tulle_model::{Finding, ObjectId, Severity, Str, codes};
 
 use super::Call;
 use crate::clusters::Clusters;
@@ -101,7 +101,7 @@ fn conflict(client: &ObjectId, port: u16, call: &Call, owner: &str) -> Finding {
     let host = call.host();
     Finding::new(
         Severity::Error,
-        "port-conflict",
+        codes::PORT_CONFLICT,
         client,
         &call.field,
         format!(

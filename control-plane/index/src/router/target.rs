@@ -5,7 +5,7 @@ use std::time::Duration;
 use tulle_model::fragment::{Listener, Ref, Route, Target};
 use tulle_model::linked::{Destination, WeightedDestination};
 use tulle_model::policy::{Protocol, Timeouts};
-use tulle_model::{Finding, Name, ObjectId, Severity};
+use tulle_model::{Code, Finding, Name, ObjectId, Severity, codes};
 
 use crate::key::Kind;
 use crate::reader::Reader;
@@ -58,7 +58,7 @@ impl Targets<'_> {
         )?;
         let server = reader
             .server(&name)
-            .ok_or_else(|| self.error("dangling-reference", target, "does not exist", ""))?;
+            .ok_or_else(|| self.error(codes::DANGLING_REFERENCE, target, "does not exist", ""))?;
         let listener = self.listener(target, &server)?;
         self.warn_of_protocol(target, listener, reader);
         self.warn_of_timeouts(target, listener, reader);
@@ -77,7 +77,7 @@ impl Targets<'_> {
         server: &'s Server,
     ) -> Result<&'s Listener, Box<Finding>> {
         if let Some(what) = unreachable(server) {
-            return Err(self.error("no-listener", target, what, UNREACHABLE_HELP));
+            return Err(self.error(codes::NO_LISTENER, target, what, UNREACHABLE_HELP));
         }
         let on = |port: u16| {
             server
@@ -88,7 +88,12 @@ impl Targets<'_> {
         match (target.port, server.listeners.as_slice()) {
             (Some(port), _) => on(port).ok_or_else(|| {
                 let what = format!("does not listen on port {port}");
-                self.error("no-such-port", target, &what, "correct the target's port")
+                self.error(
+                    codes::NO_SUCH_PORT,
+                    target,
+                    &what,
+                    "correct the target's port",
+                )
             }),
             (None, [only]) => Ok(only),
             (None, _) => on(self.port).ok_or_else(|| {
@@ -96,12 +101,17 @@ impl Targets<'_> {
                     "has several listeners, none of them on the router's port {}",
                     self.port
                 );
-                self.error("ambiguous-port", target, &what, "set the target's port")
+                self.error(
+                    codes::AMBIGUOUS_PORT,
+                    target,
+                    &what,
+                    "set the target's port",
+                )
             }),
         }
     }
 
-    fn error(&self, code: &str, target: &Target, what: &str, help: &str) -> Box<Finding> {
+    fn error(&self, code: Code, target: &Target, what: &str, help: &str) -> Box<Finding> {
         let message = format!(
             "{} {what}; this target of route {} is left out",
             told(&target.workload),
@@ -124,7 +134,7 @@ impl Targets<'_> {
         reader.report(
             Finding::new(
                 Severity::Warning,
-                "protocol-mismatch",
+                codes::PROTOCOL_MISMATCH,
                 self.object,
                 &self.route.field,
                 format!(
@@ -163,7 +173,7 @@ impl Targets<'_> {
         reader.report(
             Finding::new(
                 Severity::Warning,
-                "timeout-cut-short",
+                codes::TIMEOUT_CUT_SHORT,
                 self.object,
                 &self.route.field,
                 format!(

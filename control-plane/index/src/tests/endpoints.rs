@@ -57,7 +57,7 @@ fn a_known_service_with_the_listeners_port_is_served_from_slices() {
         let mut web = workload("shop/web", vec![listener(80, Protocol::Http)]);
         web.discovery = Some(dns(hostname));
         let delta = world.put(web);
-        assert!(delta.is_empty(), "{hostname}");
+        assert!(delta.endpoints.is_empty(), "{hostname}");
         assert_eq!(set(&world), Some(expected.clone()), "{hostname}");
     }
     world.set(|settings| settings.plain_dns = true);
@@ -283,4 +283,67 @@ fn sets_that_nobody_uses_are_let_go() {
     assert_eq!(world.index.stats().nodes.get("endpoints"), None);
     let delta = world.put(slice("shop/web", 1, 80, &["10.1.0.2"]));
     assert!(delta.is_empty());
+}
+
+#[test]
+fn a_registry_gives_the_pods_of_all_that_name_its_service_by_their_attributes() {
+    let mut world = world(registry());
+    let other = |attributes: &[(&str, &str)]| {
+        let mut other = workload("shop/other", vec![listener(80, Protocol::Http)]);
+        other.pods = Some(labelled("app", "other"));
+        other.discovery = asking(attributes);
+        other
+    };
+    world.put(other(&[("color", "blue")]));
+    world.put(pod("shop/one", &[("app", "web")], &["10.1.0.1"]));
+    world.put(pod("shop/two", &[("app", "other")], &["10.1.0.2"]));
+    assert_eq!(endpoints(&world), ["10.1.0.1:80", "10.1.0.2:80"]);
+
+    let ask = |attributes: &[(&str, &str)]| {
+        let mut web = workload("shop/web", vec![listener(80, Protocol::Http)]);
+        web.pods = Some(labelled("app", "web"));
+        web.discovery = asking(attributes);
+        web
+    };
+    for (attributes, expected) in [
+        (
+            &[("color", "blue")][..],
+            &["10.1.0.1:80", "10.1.0.2:80"][..],
+        ),
+        (&[("color", "green")], &["10.1.0.1:80"]),
+        (&[("app", "other")], &["10.1.0.1:80", "10.1.0.2:80"]),
+        (&[("k8s.io/pod", "one")], &["10.1.0.1:80"]),
+        (
+            &[("AWS_INSTANCE_IPV4", "10.1.0.2"), ("color", "blue")],
+            &["10.1.0.2:80"],
+        ),
+    ] {
+        world.put(ask(attributes));
+        assert_eq!(endpoints(&world), expected, "{attributes:?}");
+    }
+    world.put(ask(&[]));
+    // Another service, or another namespace, is none of its business.
+    let mut stranger = workload("bank/other", vec![listener(80, Protocol::Http)]);
+    stranger.pods = Some(labelled("app", "other"));
+    stranger.discovery = asking(&[]);
+    world.put(stranger);
+    world.put(pod("bank/two", &[("app", "other")], &["10.1.0.3"]));
+    assert_eq!(endpoints(&world), ["10.1.0.1:80", "10.1.0.2:80"]);
+    let delta = world.put(other(&[("color", "red")]));
+    assert!(delta.endpoints.is_empty());
+    let mut gone = other(&[]);
+    gone.discovery = None;
+    world.put(gone);
+    assert_eq!(endpoints(&world), ["10.1.0.1:80"]);
+}
+
+fn asking(attributes: &[(&str, &str)]) -> Option<tulle_model::fragment::Discovery> {
+    let attributes = attributes.iter();
+    Some(tulle_model::fragment::Discovery::Registry {
+        namespace: "pvt".into(),
+        service: "svc".into(),
+        attributes: attributes
+            .map(|(key, value)| ((*key).into(), (*value).into()))
+            .collect(),
+    })
 }

@@ -288,3 +288,82 @@ fn findings_for_a_gateway_are_those_on_what_it_depends_on() {
         ]
     );
 }
+
+#[test]
+fn pools_limit_what_a_gateway_calls() {
+    use tulle_model::traffic::Pool;
+
+    let http = |connections| {
+        Some(Pool {
+            connections: Some(connections),
+            pending_requests: Some(2 * connections),
+            requests: None,
+        })
+    };
+    let listens = |port, pool| fragment_listener(port, pool);
+    let pools = |world: &World| -> Vec<(String, Option<Pool>)> {
+        let view = world.view("virtualgateway/edge/in");
+        let clusters = view.clusters.iter();
+        clusters
+            .map(|own| (own.to.workload.name.to_string(), own.pool))
+            .collect()
+    };
+    let mut world = World::new();
+    world.put(workload("shop/web", vec![listener(8080, Protocol::Http)]));
+    world.put(workload("shop/two", vec![listener(8080, Protocol::Http2)]));
+    world.put(service("shop/web", of_workload("shop/web")));
+    world.put(service("shop/two", of_workload("shop/two")));
+    let mut of_80 = gateway_route("shop/web", "shop/web");
+    of_80.port = Some(80);
+    world.put(of_80);
+    let mut of_both = gateway_route("shop/two", "shop/two");
+    of_both.target_port = Some(8080);
+    world.put(of_both);
+    // one listener limits both, and HTTP/2 is counted by requests
+    world.put(gateway("edge/in", vec![listens(80, http(5))]));
+    let by_requests = |requests| {
+        Some(Pool {
+            connections: None,
+            pending_requests: Some(2 * requests),
+            requests: Some(requests),
+        })
+    };
+    assert_eq!(
+        pools(&world),
+        [
+            ("two".to_owned(), by_requests(5)),
+            ("web".to_owned(), http(5))
+        ]
+    );
+    // two listeners send the sum of their pools to what both call
+    world.put(gateway(
+        "edge/in",
+        vec![listens(80, http(5)), listens(81, http(10))],
+    ));
+    assert_eq!(
+        pools(&world),
+        [
+            ("two".to_owned(), by_requests(15)),
+            ("web".to_owned(), http(5))
+        ]
+    );
+    // a listener without a pool sends as much as comes
+    world.put(gateway(
+        "edge/in",
+        vec![listens(80, http(5)), listens(81, None)],
+    ));
+    assert_eq!(
+        pools(&world),
+        [("two".to_owned(), None), ("web".to_owned(), http(5))]
+    );
+}
+
+fn fragment_listener(
+    port: u16,
+    pool: Option<tulle_model::traffic::Pool>,
+) -> tulle_model::fragment::Listener {
+    tulle_model::fragment::Listener {
+        pool,
+        ..listener(port, Protocol::Http)
+    }
+}

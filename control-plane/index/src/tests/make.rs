@@ -6,6 +6,7 @@ use tulle_model::fragment::*;
 use tulle_model::matching::{HostMatch, HttpMatch, PathMatch, PathRewrite};
 use tulle_model::policy::{ClientPolicy, EgressPolicy, IpPreference, Protocol, Timeouts};
 use tulle_model::selector::{Labels, Operator, Requirement, Selector};
+use tulle_model::tls::{Certificate, ClientTls, ServerTls, TlsMode, Trust};
 use tulle_model::{Name, ObjectId, ProxyId, ProxyKind, Str};
 
 pub(super) fn name(text: &str) -> Name {
@@ -43,20 +44,36 @@ pub(super) fn seconds(seconds: u64) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-pub(super) fn policy(fingerprint: &str) -> Option<ClientPolicy> {
-    Some(ClientPolicy {
-        fingerprint: fingerprint.into(),
-        tls: None,
-    })
+/// A policy that trusts a CA of its own.
+pub(super) fn policy(trust: &str) -> Option<ClientPolicy> {
+    tls_policy(trust, &[])
 }
 
 /// A policy that says how TLS is used on these ports; none stand for all.
-pub(super) fn tls_policy(fingerprint: &str, ports: &[u16]) -> Option<ClientPolicy> {
-    let policy = policy(fingerprint);
-    policy.map(|policy| ClientPolicy {
-        tls: Some(ports.iter().copied().collect()),
-        ..policy
+pub(super) fn tls_policy(trust: &str, ports: &[u16]) -> Option<ClientPolicy> {
+    Some(ClientPolicy {
+        tls: Some(ClientTls {
+            enforce: true,
+            ports: ports.iter().copied().collect(),
+            certificate: None,
+            trust: Trust::File {
+                chain: trust.into(),
+            },
+            names: None,
+        }),
     })
+}
+
+/// What a listener takes that ends TLS with files.
+pub(super) fn server_tls() -> ServerTls {
+    ServerTls {
+        mode: TlsMode::Strict,
+        certificate: Certificate::File {
+            chain: "/chain.pem".into(),
+            key: "/key.pem".into(),
+        },
+        validation: None,
+    }
 }
 
 pub(super) fn listener(port: u16, protocol: Protocol) -> Listener {
@@ -64,7 +81,10 @@ pub(super) fn listener(port: u16, protocol: Protocol) -> Listener {
         port,
         protocol,
         timeouts: Timeouts::default(),
-        tls: false,
+        tls: None,
+        pool: None,
+        outlier_detection: None,
+        health_check: None,
     }
 }
 
@@ -104,6 +124,7 @@ pub(super) fn workload(text: &str, listeners: Vec<Listener>) -> Workload {
         backend_groups: vec![],
         default_policy: None,
         pods: None,
+        access_log: None,
         name,
     }
 }
@@ -222,6 +243,7 @@ pub(super) fn gateway(text: &str, listeners: Vec<Listener>) -> Gateway {
         routes: everything(),
         default_policy: None,
         pods: None,
+        access_log: None,
         name,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tulle_model::fragment::Pod;
 use tulle_model::linked::{Discovery, Role};
-use tulle_model::policy::{DiscoveryMode, MtlsMode, Protocol};
+use tulle_model::policy::{ClientPolicy, DiscoveryMode, MtlsMode, Protocol};
 
 use super::world::*;
 use crate::Delta;
@@ -307,7 +307,7 @@ fn what_the_user_says_of_tls_wins() {
     world.put(slice("shop/web", 1, 8080, &["10.1.0.1"]));
     world.put(web("one", "blue", "10.1.0.1"));
     for (policy, secured) in [
-        (policy("says nothing of TLS"), true),
+        (Some(ClientPolicy::default()), true),
         (tls_policy("all ports", &[]), false),
         (tls_policy("this port", &[80]), false),
         (tls_policy("another port", &[81]), true),
@@ -333,7 +333,8 @@ fn what_the_user_says_of_tls_wins() {
         );
         own.discovery = Some(dns("web.shop.svc.cluster.local"));
         own.pods = Some(labelled("app", "web"));
-        (own.listeners[0].tls, own.listeners[1].tls) = tls;
+        own.listeners[0].tls = tls.0.then(server_tls);
+        own.listeners[1].tls = tls.1.then(server_tls);
         world.put(own);
         assert_eq!(expected(&world), expectation);
         assert_eq!(endpoints(&world), [format!("{mark}10.1.0.1:8080")]);
@@ -414,6 +415,8 @@ fn a_call_in_plaintext_to_whom_takes_none_is_told() {
     world.set(|settings| settings.plain_dns = false);
     let mut front = client("shop/front", &["shop/web"]);
     front.default_policy = tls_policy("own", &[]);
+    let lax = front.default_policy.as_mut().unwrap();
+    lax.tls.as_mut().unwrap().enforce = false;
     world.put(front);
     assert_eq!(world.findings(), [told]);
     let plain = client("shop/front", &["shop/web"]);

@@ -11,11 +11,12 @@ use tulle_model::endpoint::{EndpointSet, EndpointSetId};
 use tulle_model::fragment::{Fragment, Pod, Translated};
 use tulle_model::linked::{Destination, Discovery, Inbound, ProxyView, Role};
 use tulle_model::policy::{ClientPolicy, MtlsMode};
+use tulle_model::tls::Trust;
 use tulle_model::{Finding, ObjectId, ProxyId, spiffe_id};
 
 use self::history::{Event, history};
 use super::world::World;
-use crate::{Delta, Index};
+use crate::{Delta, Index, ServedNames};
 
 /// All that an index gives out.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,6 +24,7 @@ struct Picture {
     views: BTreeMap<ProxyId, Arc<ProxyView>>,
     endpoints: BTreeMap<EndpointSetId, Arc<EndpointSet>>,
     findings: Vec<Finding>,
+    names: Arc<ServedNames>,
 }
 
 fn picture(index: &Index) -> Picture {
@@ -41,6 +43,7 @@ fn picture(index: &Index) -> Picture {
         views,
         endpoints,
         findings: index.findings().cloned().collect(),
+        names: index.names(),
     }
 }
 
@@ -55,6 +58,7 @@ fn expected_delta(before: &Picture, after: &Picture) -> Delta {
         views: views.cloned().collect(),
         endpoints: endpoints.map(|(id, _)| id.clone()).collect(),
         findings: before.findings != after.findings,
+        names: before.names != after.names,
     }
 }
 
@@ -75,6 +79,22 @@ fn check_view(view: &ProxyView) {
     let secured = view.clusters.iter().filter_map(|own| own.mtls.as_ref());
     for mtls in secured {
         assert!(!mtls.identities.is_empty() && mtls.identities.is_sorted_by(|a, b| a < b));
+    }
+    for cluster in &view.clusters {
+        assert!(cluster.mtls.is_none() || cluster.tls.is_none());
+        let said = cluster.policy.as_ref().and_then(|own| own.tls.as_ref());
+        if said.is_some_and(|tls| tls.enforce && tls.covers(cluster.to.port)) {
+            let trust = cluster.tls.as_ref().and_then(|tls| tls.trust.as_ref());
+            assert!(
+                trust.is_some(),
+                "what is enforced is neither plaintext nor unchecked"
+            );
+        }
+        if let Some(tls) = &cluster.tls {
+            // Whoever is checked against the mesh's roots is checked by name: all of the mesh share them.
+            let by_all = tls.trust == Some(Trust::Mesh) && tls.names.is_empty();
+            assert!(!by_all && tls.names.is_sorted_by(|a, b| a < b), "{tls:?}");
+        }
     }
     let mut used = BTreeSet::new();
     match &view.role {
@@ -212,11 +232,16 @@ fn histories_meet_every_finding_and_every_kind_of_node() {
     let mut codes: BTreeSet<String> = BTreeSet::new();
     let mut kinds = BTreeSet::new();
     let mut shapes = BTreeSet::new();
-    for turn in 0..1000 {
+    for turn in 0..1500 {
         let batches = history().new_tree(&mut runner).unwrap().current();
         let mut world = World::empty();
         let mode = [Some(MtlsMode::Permissive), None];
-        world.set(|settings| settings.mtls = mode[turn % 2]);
+        world.set(|settings| {
+            settings.mtls = mode[turn % 2];
+            settings.names.served = turn % 3 > 0;
+            settings.names.told = true;
+            settings.names.zones = ["b".to_owned()].into();
+        });
         for batch in &batches {
             let objects = batch.iter().filter_map(|event| match event.decode() {
                 history::Decoded::Object(id, translated) => Some((id, translated)),
@@ -227,6 +252,17 @@ fn histories_meet_every_finding_and_every_kind_of_node() {
             codes.extend(world.index.findings().map(|own| own.code.to_string()));
             kinds.extend(world.index.stats().nodes.into_keys());
             let picture = picture(&world.index);
+            for (host, addresses) in &picture.names.names {
+                assert!(addresses.is_sorted(), "{addresses:?}");
+                let own = ["pvt", "a", "b", "local"]
+                    .iter()
+                    .any(|zone| host.ends_with(zone));
+                assert!(own, "{host}");
+                shapes.insert(match addresses.is_empty() {
+                    true => "name without address",
+                    false => "name",
+                });
+            }
             for view in picture.views.values() {
                 shapes.extend(shape(view));
             }
@@ -245,13 +281,14 @@ fn histories_meet_every_finding_and_every_kind_of_node() {
         "empty-group",
         "foreign-mesh",
         "no-certificates",
+        "no-client-certificate",
+        "no-effect",
         "no-gateway",
         "no-listener",
         "no-mesh",
         "no-provider",
         "no-such-mesh",
         "no-such-port",
-        "of-translation",
         "plaintext-to-strict",
         "port-conflict",
         "protocol-mismatch",
@@ -261,12 +298,14 @@ fn histories_meet_every_finding_and_every_kind_of_node() {
         "several-meshes",
         "shadowed-route",
         "timeout-cut-short",
+        "tls-to-plaintext",
+        "unresolvable-name",
     ];
     assert_eq!(
         codes.iter().map(String::as_str).collect::<Vec<_>>(),
         expected_codes
     );
-    assert_eq!(kinds.len(), 19, "{kinds:?}");
+    assert_eq!(kinds.len(), 21, "{kinds:?}");
     let expected_shapes = [
         "dns",
         "gateway route",
@@ -275,12 +314,17 @@ fn histories_meet_every_finding_and_every_kind_of_node() {
         "mtls",
         "mtls endpoint",
         "mtls of two",
+        "name",
+        "name without address",
         "pods",
         "service",
         "suffix",
         "tcp",
         "tcp by address",
         "targets",
+        "tls",
+        "tls by identity",
+        "tls unchecked",
     ];
     assert_eq!(shapes, BTreeSet::from(expected_shapes));
 }
@@ -295,6 +339,15 @@ fn shape(view: &ProxyView) -> Vec<&'static str> {
         });
         if cluster.suffix.is_some() {
             shape.push("suffix");
+        }
+        if let Some(tls) = &cluster.tls {
+            shape.push(match &tls.trust {
+                None => "tls unchecked",
+                Some(_) if tls.names.iter().any(|own| own.starts_with("spiffe")) => {
+                    "tls by identity"
+                }
+                Some(_) => "tls",
+            });
         }
         if let Some(mtls) = &cluster.mtls {
             shape.push(match mtls.identities.len() {

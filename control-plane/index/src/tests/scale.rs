@@ -90,7 +90,12 @@ fn an_edit_computes_its_dependents_and_nothing_else() {
     // A workload's own backends are nobody else's matter.
     let delta = world.put(client("shop/new", &["shop/s1"]));
     assert_eq!(changed(&delta).0, ["virtualnode/shop/new"]);
-    let expected = [("membership", 1), ("standing", 1), ("view", 1)];
+    let expected = [
+        ("membership", 1),
+        ("registered", 1),
+        ("standing", 1),
+        ("view", 1),
+    ];
     assert_eq!(work(&world, &mut seen), BTreeMap::from(expected));
 }
 

@@ -53,6 +53,15 @@ async fn pages_answer_and_readiness_follows() {
     assert!(status == 503 && text.contains("files"), "{text}");
     drop(guard);
     assert_eq!(get_page(address, "/readyz", host).await.0, 200);
+    readiness.remark("clock", Some("the clock is wrong".to_owned()));
+    let (status, text) = get_page(address, "/readyz", host).await;
+    assert!(
+        status == 200 && text.contains("ready\nthe clock is wrong\n"),
+        "{text}"
+    );
+    readiness.remark("clock", None);
+    let (_, text) = get_page(address, "/readyz", host).await;
+    assert!(!text.contains("clock"), "{text}");
     let (status, text) = get_page(address, "/metrics", host).await;
     assert!(
         status == 200 && text.contains("openmetrics-text") && text.contains("# EOF"),
@@ -83,6 +92,8 @@ async fn debug_is_for_this_machine_under_its_own_names() {
     let (_trigger, watcher) = drain();
     tokio::spawn(server.serve(pages(&Readiness::new()), watcher.signal()));
 
+    let (status, _) = get_page(address, "/debug/", "Host: localhost\r\n").await;
+    assert_eq!(status, 308);
     for host in [
         "localhost",
         "LOCALHOST:15014",

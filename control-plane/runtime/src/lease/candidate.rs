@@ -183,7 +183,7 @@ impl Candidate {
         spec.holder_identity = Some(self.identity.to_string());
         spec.lease_duration_seconds = Some(self.timing.seconds());
         spec.renew_time = Some(now);
-        if let Some(owner) = &self.options.owner {
+        if let Some(owner) = &*self.options.owner.borrow() {
             let owners = lease.metadata.owner_references.get_or_insert_default();
             owners.retain(|other| {
                 (&other.kind, &other.name) != (&owner.kind, &owner.name) || other.uid == owner.uid

@@ -31,13 +31,17 @@ async fn leads(lease: &Lease, within: Duration) -> Duration {
 async fn the_first_one_leads_at_once_and_renews_without_a_gap() {
     let server = Server::default();
     let mut options = options("tulle-a");
-    options.owner = Some(OwnerReference {
-        api_version: "rbac.authorization.k8s.io/v1".into(),
-        kind: "ClusterRole".into(),
-        name: "tulle".into(),
-        uid: "u1".into(),
-        ..OwnerReference::default()
-    });
+    let role = |uid: &str| {
+        Some(OwnerReference {
+            api_version: "rbac.authorization.k8s.io/v1".into(),
+            kind: "ClusterRole".into(),
+            name: "tulle".into(),
+            uid: uid.into(),
+            ..OwnerReference::default()
+        })
+    };
+    let (owner, owner_now) = watch::channel(role("u1"));
+    options.owner = owner_now;
     let lease = Lease::start(server.client(Link::default()), options);
     assert!(leads(&lease, Duration::from_secs(1)).await < Duration::from_millis(1));
     let leadership = lease.leadership();
@@ -53,6 +57,14 @@ async fn the_first_one_leads_at_once_and_renews_without_a_gap() {
     let writes = server.writes();
     assert!((8..=13).contains(&writes), "{writes} writes in a minute");
     assert_eq!(leadership.borrow().holder(), Some("tulle-a"));
+
+    // Another owner under the same name takes the place of the first.
+    owner.send_replace(role("u2"));
+    sleep(Duration::from_secs(15)).await;
+    let record = server.record().unwrap();
+    let owners = record["metadata"]["ownerReferences"].as_array().unwrap();
+    assert_eq!(owners.len(), 1);
+    assert_eq!(owners[0]["uid"], "u2");
 }
 
 #[tokio::test(start_paused = true)]

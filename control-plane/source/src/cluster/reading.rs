@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::records::Record;
 use crate::change::Observed;
-use crate::problem::{Problem, Severity};
+use crate::problem::{Problem, ProblemKind, Severity};
 use crate::prune::prune;
 
 /// An object that was read.
@@ -88,6 +88,28 @@ fn observe(
         vec![problem(key, None, message, Some(help.to_owned()))]
     })?;
     *record = Record::read(kind, &mut value);
+    let mut observed = decoded(kind, key, value)?;
+    observed.generation = record.as_ref().and_then(|record| record.generation);
+    Ok(observed)
+}
+
+/// Reads an object of a kind as an API server lists it, for use without a watch.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read_object(kind: Kind, value: Value) -> Result<Observed, Vec<Problem>> {
+    let text = |key: &str| value.get("metadata")?.get(key)?.as_str().map(str::to_owned);
+    let key = ObjectKey {
+        kind,
+        namespace: kind
+            .is_namespaced()
+            .then(|| text("namespace").unwrap_or_else(|| "default".to_owned())),
+        name: text("name").unwrap_or_default(),
+    };
+    decoded(kind, &key, value)
+}
+
+fn decoded(kind: Kind, key: &ObjectKey, mut value: Value) -> Result<Observed, Vec<Problem>> {
     if let Value::Object(root) = &mut value {
         // Items of a list and metadata alone do not name the kind.
         root.insert("apiVersion".to_owned(), kind.api_version().into());
@@ -99,7 +121,7 @@ fn observe(
             object: decoded.object,
             unknown_fields: decoded.unknown_fields,
             place: None,
-            generation: record.as_ref().and_then(|record| record.generation),
+            generation: None,
         }),
         Ok(None) => {
             let message = format!("{kind} is no kind that Tulle reads");
@@ -126,6 +148,7 @@ fn problem(
     Problem {
         place: None,
         severity: Severity::Error,
+        kind: ProblemKind::Rejected,
         object: Some(key.clone()),
         field,
         message,

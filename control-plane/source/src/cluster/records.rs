@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use serde_json::Value;
-use tokio::sync::watch;
 use tulle_crds::{Kind, ObjectKey};
 use tulle_runtime::mailbox::{Receiver, Sender, mailbox};
 
@@ -82,22 +81,11 @@ fn is_kept(kind: Kind) -> bool {
 
 /// The records of a cluster's objects: App Mesh kinds, Namespaces and Services. A record is there
 /// before the batch that brings its object; that a record changes is no change of its object.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Records {
     records: RwLock<BTreeMap<ObjectKey, Arc<Record>>>,
-    changes: watch::Sender<u64>,
     /// Those who want to know what changes.
     subscribers: Mutex<Vec<Sender<ObjectKey, ()>>>,
-}
-
-impl Default for Records {
-    fn default() -> Self {
-        Self {
-            records: RwLock::default(),
-            changes: watch::Sender::new(0),
-            subscribers: Mutex::default(),
-        }
-    }
 }
 
 impl Records {
@@ -115,14 +103,9 @@ impl Records {
             .collect()
     }
 
-    /// Wakes whoever waits for `changed()` when a record comes, goes or says something else; a new
-    /// resource version alone is nothing else. The number counts the changes.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
-    }
-
-    /// The keys of records that come, go or say something else, from now on, for one who looks at nothing but those; those of
-    /// all that are there come first. Each subscriber has its own; what it does not take melts together.
+    /// The keys of records that come, go or say something else, from now on, for one who looks at nothing but those; a new
+    /// resource version alone is nothing else. Those of all that are there come first. Each subscriber has its own; what it
+    /// does not take melts together.
     pub fn subscribe(&self) -> Receiver<ObjectKey, ()> {
         let (sender, receiver) = mailbox();
         // While none is written, so that nothing is missed.
@@ -179,6 +162,5 @@ impl Records {
         self.subscribers
             .lock()
             .retain(|subscriber| subscriber.send(key.clone(), ()).is_ok());
-        self.changes.send_modify(|count| *count += 1);
     }
 }

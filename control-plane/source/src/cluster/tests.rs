@@ -3,6 +3,7 @@ mod faults;
 mod objects;
 mod one;
 mod random;
+mod seen;
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -14,7 +14,7 @@ use super::schedule::{Look, QUIET, Schedule};
 use super::watch::Watch;
 use crate::change::{Batch, Change, Place};
 use crate::file_set::FileSet;
-use crate::problem::{Problem, Severity};
+use crate::problem::{Problem, ProblemKind, Severity};
 
 /// How often all files are looked at where they cannot be watched.
 const POLL: Duration = Duration::from_secs(2);
@@ -291,9 +291,10 @@ impl Worker {
     }
 
     fn own_problems(&self) -> Vec<Problem> {
-        let problem = |file: &Path, severity, message| Problem {
+        let problem = |file: &Path, severity, kind, message| Problem {
             place: Some(Place::file(file.into())),
             severity,
+            kind,
             object: None,
             field: None,
             message,
@@ -307,6 +308,7 @@ impl Worker {
                 problem(
                     folder,
                     Severity::Error,
+                    ProblemKind::Unreadable,
                     format!("the folder cannot be read: {why}"),
                 )
             })
@@ -319,7 +321,12 @@ impl Worker {
             };
             let every = POLL.as_secs();
             let message = format!("cannot be watched: {why}; files are looked at every {every} s");
-            problems.push(problem(folder, Severity::Warning, message));
+            problems.push(problem(
+                folder,
+                Severity::Warning,
+                ProblemKind::Unwatched,
+                message,
+            ));
         }
         problems
     }

@@ -8,9 +8,10 @@ use tulle_crds::{FieldPath, Kind, ObjectKey, decode};
 
 use super::Declared;
 use super::parse::ParseError;
+use super::placeholder;
 use super::tree::{Content, Mark, Node};
 use crate::change::{Observed, Place};
-use crate::problem::{Problem, Severity};
+use crate::problem::{Problem, ProblemKind, Severity};
 use crate::prune::prune;
 
 /// What a document holds. Lines count from its own beginning.
@@ -42,7 +43,14 @@ impl Document {
             }
             Err(error) => {
                 reader.found.is_unreadable = true;
-                reader.error(error.at, None, None, error.message, error.help);
+                reader.error(
+                    ProblemKind::Syntax,
+                    error.at,
+                    None,
+                    None,
+                    error.message,
+                    error.help,
+                );
             }
         }
         reader.found
@@ -86,7 +94,15 @@ impl Reader<'_> {
             if items.content != Content::Null {
                 self.found.is_unreadable = true;
                 let field = Some("items".to_owned());
-                self.error(items.at, None, field, "expected a list".to_owned(), None);
+                let message = "expected a list".to_owned();
+                self.error(
+                    ProblemKind::NotAnObject,
+                    items.at,
+                    None,
+                    field,
+                    message,
+                    None,
+                );
             }
             return;
         };
@@ -103,7 +119,7 @@ impl Reader<'_> {
     fn object(&mut self, node: &Node, api_version: &str, kind: &str) {
         let at = node.get("kind").map_or(node.at, |entry| entry.key_at);
         let Some(known) = Kind::from_manifest(api_version, kind) else {
-            self.pass_over(at, api_version, kind);
+            self.pass_over(node, at, api_version, kind);
             return;
         };
         let mut duplicates = Vec::new();
@@ -134,7 +150,14 @@ impl Reader<'_> {
                     };
                     let field = (!violation.path.is_root()).then(|| violation.path.to_string());
                     let at = node.locate(&violation.path);
-                    self.error(at, object, field, message, violation.help);
+                    self.error(
+                        ProblemKind::Rejected,
+                        at,
+                        object,
+                        field,
+                        message,
+                        violation.help,
+                    );
                 }
                 match &error.object {
                     Some(key) => self.found.objects.push(Declared {
@@ -150,15 +173,30 @@ impl Reader<'_> {
             self.problem(Problem {
                 place: self.place(duplicate.again),
                 severity: Severity::Warning,
+                kind: ProblemKind::DuplicateKey,
                 object: key.clone(),
                 field: Some(duplicate.path.to_string()),
                 message: "the key is here twice; the last one counts".to_owned(),
                 help: Some("remove one".to_owned()),
             });
         }
+        for found in placeholder::find(node) {
+            self.problem(Problem {
+                place: self.place(found.at),
+                severity: Severity::Warning,
+                kind: ProblemKind::Placeholder,
+                object: key.clone(),
+                field: Some(found.path.to_string()),
+                message: format!("the template variable {} is not filled in", found.variable),
+                help: Some(
+                    "fill in the template first, with envsubst or the tool that it is for"
+                        .to_owned(),
+                ),
+            });
+        }
     }
 
-    fn pass_over(&mut self, at: Mark, api_version: &str, kind: &str) {
+    fn pass_over(&mut self, node: &Node, at: Mark, api_version: &str, kind: &str) {
         let count = self
             .found
             .passed_over
@@ -174,9 +212,10 @@ impl Reader<'_> {
             self.problem(Problem {
                 place: self.place(at),
                 severity: Severity::Warning,
+                kind: ProblemKind::PassedOver,
                 object: None,
                 field: Some("apiVersion".to_owned()),
-                message: format!("{kind} of {api_version} is passed over"),
+                message: format!("{kind}{} of {api_version} is passed over", name_of(node)),
                 help: Some(format!("Tulle reads {}", known.api_version())),
             });
         } else if group == tulle_crds::appmesh::GROUP {
@@ -188,9 +227,13 @@ impl Reader<'_> {
             self.problem(Problem {
                 place: self.place(at),
                 severity: Severity::Warning,
+                kind: ProblemKind::PassedOver,
                 object: None,
                 field: Some("kind".to_owned()),
-                message: format!("{group} has no kind {kind}: the object is passed over"),
+                message: format!(
+                    "{group} has no kind {kind}: the object{} is passed over",
+                    name_of(node)
+                ),
                 help: Some(format!("its kinds are {}", kinds.join(", "))),
             });
         }
@@ -201,7 +244,14 @@ impl Reader<'_> {
         self.found.is_unreadable = true;
         let Content::Map(_) = node.content else {
             let message = "not a Kubernetes object: expected apiVersion, kind and metadata";
-            self.error(node.at, None, None, message.to_owned(), None);
+            self.error(
+                ProblemKind::NotAnObject,
+                node.at,
+                None,
+                None,
+                message.to_owned(),
+                None,
+            );
             return;
         };
         let (api_version, kind) = (node.get("apiVersion"), node.get("kind"));
@@ -209,6 +259,7 @@ impl Reader<'_> {
             self.problem(Problem {
                 place: self.place(node.at),
                 severity: Severity::Warning,
+                kind: ProblemKind::NotAnObject,
                 object: None,
                 field: None,
                 message: "no apiVersion and no kind: the document is passed over".to_owned(),
@@ -224,12 +275,20 @@ impl Reader<'_> {
                 }
                 Some(_) => continue,
             };
-            self.error(at, None, Some(name.to_owned()), message.to_owned(), None);
+            self.error(
+                ProblemKind::NotAnObject,
+                at,
+                None,
+                Some(name.to_owned()),
+                message.to_owned(),
+                None,
+            );
         }
     }
 
     fn error(
         &mut self,
+        kind: ProblemKind,
         at: Mark,
         object: Option<ObjectKey>,
         field: Option<String>,
@@ -241,6 +300,7 @@ impl Reader<'_> {
         self.problem(Problem {
             place,
             severity,
+            kind,
             object,
             field,
             message,
@@ -258,5 +318,16 @@ impl Reader<'_> {
             line: at.line,
             column: at.column,
         })
+    }
+}
+
+/// ` shop/front`, for an object of which no more is read than that; empty where it has no name.
+fn name_of(node: &Node) -> String {
+    let metadata = node.get("metadata").map(|entry| &entry.value);
+    let text = |key: &str| metadata?.get(key)?.value.as_str();
+    match (text("namespace"), text("name")) {
+        (_, None) => String::new(),
+        (None, Some(name)) => format!(" {name}"),
+        (Some(namespace), Some(name)) => format!(" {namespace}/{name}"),
     }
 }

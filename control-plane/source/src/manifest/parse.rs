@@ -29,6 +29,17 @@ pub(super) struct ParseError {
     pub(super) help: Option<String>,
 }
 
+impl ParseError {
+    /// Says of a document that holds variables of a template that these may be the reason.
+    fn of_template(mut self, text: &str) -> Self {
+        if self.help.is_none() && (text.contains("${") || text.contains("{{")) {
+            let help = "it looks like a template: fill in its variables first";
+            self.help = Some(help.to_owned());
+        }
+        self
+    }
+}
+
 /// Parses documents of one file in their order, with positions that count from the beginning of
 /// each. `values_before` is what documents of the file that are not parsed again hold.
 pub(super) fn parse(chunks: &[Chunk<'_>], values_before: usize) -> Vec<Result<Node, ParseError>> {
@@ -67,7 +78,7 @@ fn parse_here(chunks: &[Chunk<'_>], values_before: usize) -> Vec<Result<Node, Pa
         .map(|chunk| {
             let parsed =
                 serde_saphyr::from_str_with_options::<Node>(chunk.text, options(values_left))
-                    .map_err(|error| explain(&error));
+                    .map_err(|error| explain(&error).of_template(chunk.text));
             let used = parsed.as_ref().map_or(0, Node::size);
             values_left = values_left.saturating_sub(used);
             parsed

@@ -216,7 +216,7 @@ fn another_version_of_a_known_kind_is_a_warning() {
     assert_eq!(
         problems(&manifest),
         [
-            "m.yaml:2:1: apiVersion: Mesh of appmesh.k8s.aws/v1beta1 is passed over (Tulle reads \
+            "m.yaml:2:1: apiVersion: Mesh color of appmesh.k8s.aws/v1beta1 is passed over (Tulle reads \
           appmesh.k8s.aws/v1beta2)"
         ]
     );
@@ -357,4 +357,32 @@ fn documents_that_stay_are_not_read_again_but_move() {
     assert_eq!(keys(&after), keys(&fresh));
     let place = |manifest: &Manifest| manifest.objects[0].observed.as_ref().unwrap().place.clone();
     assert_eq!(place(&after), place(&fresh));
+}
+
+#[test]
+fn variables_of_templates_are_told_and_the_object_is_read() {
+    let manifest = read_yaml(&router(
+        "  awsName: ${NAME}\n  routes:\n  - name: all\n    httpRoute:\n      match: {prefix: /}\n      \
+         action: {weightedTargets: [{virtualNodeRef: {name: \"{{ node }}\"}, weight: 1}]}\n",
+    ));
+    assert_eq!(
+        problems(&manifest),
+        [
+            "m.yaml:7:12: VirtualRouter shop/color: spec.awsName: the template variable ${NAME} is not filled in \
+             (fill in the template first, with envsubst or the tool that it is for)",
+            "m.yaml:12:58: VirtualRouter shop/color: \
+             spec.routes[0].httpRoute.action.weightedTargets[0].virtualNodeRef.name: the template variable {{ node }} is \
+             not filled in (fill in the template first, with envsubst or the tool that it is for)",
+        ]
+    );
+    assert!(manifest.objects[0].observed.is_some());
+    assert_eq!(manifest.problems[0].kind, crate::ProblemKind::Placeholder);
+}
+
+#[test]
+fn a_name_that_is_a_variable_is_told_where_it_stands() {
+    let manifest = read_yaml(&MESH.replace("color", "${MESH_NAME}"));
+    let lines: Vec<u32> = manifest.problems.iter().map(line).collect();
+    assert_eq!(lines, [4, 4], "{:?}", problems(&manifest));
+    assert!(problems(&manifest)[0].contains("fill in the template first"));
 }

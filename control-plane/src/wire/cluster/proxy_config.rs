@@ -32,10 +32,10 @@ pub(super) struct Desired {
 /// What there is, by namespace.
 type Actual = BTreeMap<String, ConfigMap>;
 
-/// Keeps the ConfigMaps as desired while this replica leads. `owner`: whose end is theirs.
+/// Keeps the ConfigMaps as desired while this replica leads. `owner`: whose end is theirs, as it is now.
 pub(super) async fn keep(
     client: kube::Client,
-    owner: Option<OwnerReference>,
+    mut owner: watch::Receiver<Option<OwnerReference>>,
     mut desired: watch::Receiver<Desired>,
     mut leadership: watch::Receiver<Leadership>,
 ) {
@@ -44,7 +44,7 @@ pub(super) async fn keep(
             return;
         }
         tokio::select! {
-            () = lead(&client, owner.as_ref(), &mut desired) => {}
+            () = lead(&client, &mut owner, &mut desired) => {}
             _ = leadership.wait_for(|leadership| !leadership.is_leader()) => {}
         }
     }
@@ -52,7 +52,7 @@ pub(super) async fn keep(
 
 async fn lead(
     client: &kube::Client,
-    owner: Option<&OwnerReference>,
+    owner: &mut watch::Receiver<Option<OwnerReference>>,
     desired: &mut watch::Receiver<Desired>,
 ) {
     let all: Api<ConfigMap> = Api::all(client.clone());
@@ -70,11 +70,13 @@ async fn lead(
                 None => return,
             },
             changed = desired.changed() => if changed.is_err() { return },
+            changed = owner.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(RETRY), if failed => {}
         }
         if synced {
             let desired = desired.borrow_and_update().clone();
-            failed = !settle(client, owner, &desired, &mut actual).await;
+            let owner = owner.borrow_and_update().clone();
+            failed = !settle(client, owner.as_ref(), &desired, &mut actual).await;
         }
     }
 }
@@ -108,10 +110,9 @@ async fn settle(
     }
     let mut done = true;
     for namespace in &desired.namespaces {
-        let same = actual
-            .get(&**namespace)
-            .is_some_and(|map| map.data.as_ref() == Some(&desired.files));
-        if same {
+        let is_right =
+            |map: &ConfigMap| map.data.as_ref() == Some(&desired.files) && is_owned(map, owner);
+        if actual.get(&**namespace).is_some_and(is_right) {
             continue;
         }
         let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
@@ -169,6 +170,17 @@ async fn settle(
 fn is_ours(map: &ConfigMap) -> bool {
     let labels = map.metadata.labels.as_ref();
     labels.is_some_and(|labels| labels.contains_key(LABEL))
+}
+
+/// Whether it goes with the owner that there is now.
+fn is_owned(map: &ConfigMap, owner: Option<&OwnerReference>) -> bool {
+    owner.is_none_or(|owner| {
+        let owners = map.metadata.owner_references.as_deref();
+        owners
+            .unwrap_or_default()
+            .iter()
+            .any(|other| other.uid == owner.uid)
+    })
 }
 
 fn config_map(

@@ -129,8 +129,8 @@ impl Secrets {
                 .is_fresh(version, issuer, &identity, &pod.uid, now)?;
             Some((version.parse::<SvidVersion>().ok()?, rotate_at))
         });
-        // Under the version that the proxy holds it is served what it would be served anew, which it is only if it has
-        // lost it: versions that are equal send nothing.
+        // A proxy is sent nothing under the version that it holds. What is made under it all the same is for the case that
+        // the proxy is started anew and has nothing; and until its scope is filled no other secret reaches it either.
         let window = match &fresh {
             Some((version, _)) => Window {
                 not_before: self.policy.window(now).not_before,
@@ -241,3 +241,6 @@ fn identity(issuer: &Issuer, pod: &Entry) -> SpiffeId {
         .trust_domain()
         .service_account(&pod.namespace, &pod.service_account)
 }
+
+#[cfg(test)]
+mod tests;

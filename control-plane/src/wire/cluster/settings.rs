@@ -137,6 +137,7 @@ fn read(
         .cluster_domain
         .clone_from(&started_with.cluster_domain);
     newer.listen.clone_from(&started_with.listen);
+    newer.dns.enabled = started_with.dns.enabled;
     newer.injection.ipv6 = started_with.injection.ipv6;
     let parts = Parts::of(&newer).map_err(|error| format!("{error:#}"))?;
     Ok((newer, parts, fields))

@@ -33,13 +33,15 @@ use tulle_xds::{Server, ServerSettings, Store, TypeTable};
 use super::admission::Webhooks;
 use super::attest::PodTokens;
 use super::directory::Directory;
+use super::named::NamedSecrets;
 use super::pods::Pods;
 use super::proxy_config::{self, Desired};
 use super::secrets::Secrets;
 use super::settings::{self, ClusterFacts, Parts, Takers};
-use super::{Cluster, api_server, ca_bundle, follow, leader, peers};
+use super::{Clock, Cluster, api_server, ca_bundle, clock, follow, leader, owner, peers};
 use crate::config::MeshConfig;
 use crate::wire::debug::Question;
+use crate::wire::dns::Dns;
 use crate::wire::late::Late;
 use crate::wire::mesh::{Mesh, Updates};
 use crate::wire::metrics::Metrics;
@@ -97,7 +99,7 @@ pub(in crate::wire) async fn serve(
     let (ask, questions) = debug::door();
     let pages = AdminPages {
         metrics: registry,
-        readiness,
+        readiness: readiness.clone(),
         debug: debug::router(ask, late.clone()),
     };
     let admin = tokio::spawn(admin.serve(pages, watcher.signal()));
@@ -110,6 +112,7 @@ pub(in crate::wire) async fn serve(
         metrics,
         questions,
         late,
+        readiness,
     };
     let running = tokio::select! {
         running = bring_up(inputs, waits, watcher, &mut tasks) => running,
@@ -149,6 +152,7 @@ struct Inputs {
     metrics: Metrics,
     questions: mpsc::Receiver<Question>,
     late: Late,
+    readiness: Readiness,
 }
 
 /// Everything that runs. None of it ends by itself before the end is asked for.
@@ -196,6 +200,7 @@ async fn bring_up(
         metrics,
         questions,
         late,
+        readiness,
     } = inputs;
     let trust_domain: TrustDomain = config.trust_domain.parse()?;
     let parts = Parts::of(&config)?;
@@ -211,7 +216,10 @@ async fn bring_up(
         version: api_server::server_version(&client).await,
         pod_ip: options.pod_ip,
     };
-    let owner = api_server::owner(&client, &options.owner).await;
+    let (owner, owner_now) = watch::channel(owner::first(&client, &options.owner).await);
+    let beside = Arc::new(Clock::default());
+    late.set_clock(beside.clone());
+    tasks.spawn("the clock", clock::keep(client.clone(), beside, readiness));
 
     // Who leads, and the certificate authority that the leader keeps.
     let (linked, is_linked) = watch::channel(false);
@@ -219,7 +227,7 @@ async fn bring_up(
     let secret = watch_one::<Secret>(watching.clone(), &options.namespace, CA_SECRET);
     let users = watch_one::<Secret>(watching.clone(), &options.namespace, USERS_CA_SECRET);
     let lease = LeaseOptions {
-        owner: owner.clone(),
+        owner: owner_now.clone(),
         ..LeaseOptions::new(&*options.namespace, LEASE, &*options.pod_name)
     };
     tasks.lease = Some(tokio::spawn(follow::contend(
@@ -230,6 +238,10 @@ async fn bring_up(
         leading,
         tasks.leave.clone(),
     )));
+    tasks.spawn(
+        "the owner",
+        owner::follow(client.clone(), options.owner, secret.clone(), owner),
+    );
     let authority = ClusterAuthority::follow(trust_domain.clone(), secret.clone());
     let (evidence, evidences) = watch::channel(Evidence::default());
     let (leads, leads_now) = watch::channel(false);
@@ -238,17 +250,12 @@ async fn bring_up(
         leads: leads_now,
         secret,
         users,
+        owner: owner_now.clone(),
         evidence: evidences,
         policy: rotation_now,
     };
     let namespace = &*options.namespace;
-    let keeper = Keeper::new(
-        client.clone(),
-        namespace,
-        trust_domain,
-        owner.clone(),
-        keeper,
-    );
+    let keeper = Keeper::new(client.clone(), namespace, trust_domain, keeper);
     tasks.spawn("the certificate authority", keeper.run());
     tasks.spawn("leadership", follow::leads(leadership.clone(), leads));
     let snapshot = authority.ready().await;
@@ -321,7 +328,12 @@ async fn bring_up(
     );
     server.hear_peers(reports.clone());
     let secrets = Secrets::new(authority.clone(), parts.svids, pods.clone(), store.clone());
+    let named = NamedSecrets::new(
+        watching.clone(),
+        (options.namespace.clone(), options.service_account.clone()),
+    );
     let cluster = Cluster {
+        named,
         server: server.clone(),
         pods: pods.clone(),
         directory: directory.clone(),
@@ -333,6 +345,7 @@ async fn bring_up(
         ending: FuturesUnordered::new(),
         board,
     };
+    let dns_told = late.clone();
     let mesh = Mesh::new(
         config.cluster_settings(),
         (store, feed),
@@ -342,6 +355,7 @@ async fn bring_up(
         late,
         metrics,
     );
+    let served_names = mesh.names();
     let objects = waits.objects;
     let ready = move || {
         drop(objects);
@@ -389,7 +403,7 @@ async fn bring_up(
         "the bundle",
         follow::bundle(authority, spec, meshed_now, roots, desired),
     );
-    let files = proxy_config::keep(client.clone(), owner, desired_now, leadership.clone());
+    let files = proxy_config::keep(client.clone(), owner_now, desired_now, leadership.clone());
     tasks.spawn("the proxies' files", files);
     let names = ca_bundle::Names {
         mutating: vec![
@@ -429,6 +443,16 @@ async fn bring_up(
     let webhook = TcpListener::bind(webhook_address)
         .await
         .with_context(|| format!("webhook port: cannot listen on {webhook_address}"))?;
+    if config.dns.serves(true) {
+        let dns_address = SocketAddr::new(address, config.listen.dns);
+        let nameserver = format!(
+            "{}-dns.{}.svc.{}",
+            options.service, options.namespace, config.cluster_domain
+        );
+        let dns = Dns::bind(dns_address, &nameserver, served_names).await?;
+        dns_told.set_dns(dns.told());
+        tasks.spawn("the DNS server", dns.serve());
+    }
     tracing::info!(xds = %xds_address, webhook = %webhook_address, "serving");
     let leave = tasks.leave.clone();
     let watching_end = watcher.clone();

@@ -1,3 +1,5 @@
+use tulle_model::codes;
+
 use super::*;
 use crate::fixture::{finding, object};
 use crate::refusal::RefusalKey;
@@ -90,7 +92,7 @@ fn without_names_the_arn_is_left_alone() {
 fn errors_make_it_false_worst_first() {
     let node = object("VirtualNode", "front");
     let findings = [
-        finding(Severity::Info, &node, "by-the-way"),
+        finding(Severity::Info, &node, "route-without-port"),
         finding(Severity::Warning, &node, "not-honoured-yet"),
         finding(Severity::Error, &node, "dangling-reference"),
     ];
@@ -102,7 +104,7 @@ fn errors_make_it_false_worst_first() {
         condition.message,
         "error: spec.listeners: dangling-reference here; mend it\n\
          warning: spec.listeners: not-honoured-yet here; mend it\n\
-         info: spec.listeners: by-the-way here; mend it"
+         info: spec.listeners: route-without-port here; mend it"
     );
     assert_eq!(
         status.notices,
@@ -121,7 +123,7 @@ fn warnings_keep_it_true_and_are_told() {
     assert!(condition.active);
     assert_eq!(condition.reason, "NotHonouredYet");
     assert!(condition.message.starts_with("warning: spec.listeners: "));
-    let hint = [finding(Severity::Info, &node, "by-the-way")];
+    let hint = [finding(Severity::Info, &node, "route-without-port")];
     let condition = say(&node, None, &hint, &[]).condition.unwrap();
     assert_eq!(condition.reason, "Active");
     assert!(condition.message.starts_with("info: "));
@@ -188,7 +190,13 @@ fn any_amount_is_bounded() {
     let many: Vec<Finding> = (0..1000)
         .map(|at| {
             let message = "ä".repeat(at);
-            Finding::new(Severity::Error, "invalid-value", &node, "spec", message)
+            Finding::new(
+                Severity::Error,
+                codes::INVALID_VALUE,
+                &node,
+                "spec",
+                message,
+            )
         })
         .collect();
     let status = say(

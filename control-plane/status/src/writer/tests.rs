@@ -82,6 +82,11 @@ impl Replica {
         }
     }
 
+    /// Waits until so many statuses have been written in all.
+    async fn written(&self, statuses: u64) {
+        eventually("written", || self.counters.now().statuses == statuses).await;
+    }
+
     fn find(&mut self, findings: &[tulle_model::Finding]) {
         self.board.set_findings(findings.iter().cloned());
         self.send();
@@ -101,6 +106,15 @@ fn condition(server: &ApiServer, object: &ObjectId) -> (String, String) {
             .to_owned()
     };
     (text("status"), text("reason"))
+}
+
+/// A server with a VirtualNode, and a replica that leads and has not seen it.
+fn with_a_node() -> (ApiServer, ObjectId, Replica) {
+    let server = ApiServer::default();
+    let node = object("VirtualNode", "it");
+    server.create(&node);
+    let replica = Replica::on(&server, true);
+    (server, node, replica)
 }
 
 async fn quiet(server: &ApiServer) {
@@ -163,7 +177,7 @@ async fn a_takeover_writes_only_what_differs() {
         }
         replica.find(&errors);
     }
-    eventually("written", || first.counters.now().statuses == 6).await;
+    first.written(6).await;
     eventually("told", || server.events().len() == 1).await;
     assert_eq!(
         condition(&server, &node),
@@ -178,7 +192,7 @@ async fn a_takeover_writes_only_what_differs() {
     }
     quiet(&server).await;
     lead(&second.leads, true);
-    eventually("written", || second.counters.now().statuses == 1).await;
+    second.written(1).await;
     assert_eq!(
         server.requests(),
         ["PATCH /apis/appmesh.k8s.aws/v1beta2/namespaces/shop/virtualnodes/it/status"]
@@ -189,7 +203,7 @@ async fn a_takeover_writes_only_what_differs() {
     for replica in [&mut first, &mut second] {
         replica.find(&errors);
     }
-    eventually("written again", || second.counters.now().statuses == 2).await;
+    second.written(2).await;
     sleep(Duration::from_secs(5)).await;
     server.requests();
     for _ in 0..10 {
@@ -208,10 +222,7 @@ async fn a_takeover_writes_only_what_differs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_was_stopped_writes_nothing_afterwards() {
-    let server = ApiServer::default();
-    let node = object("VirtualNode", "it");
-    server.create(&node);
-    let mut replica = Replica::on(&server, true);
+    let (server, node, mut replica) = with_a_node();
     // nobody has told the writer, but its time is over
     let over = Leadership::granted("tulle-a", Instant::now() + Duration::from_millis(1));
     replica.leads.send_replace(over);
@@ -223,10 +234,7 @@ async fn a_leader_that_was_stopped_writes_nothing_afterwards() {
 
 #[tokio::test(start_paused = true)]
 async fn a_changed_object_is_not_overwritten() {
-    let server = ApiServer::default();
-    let node = object("VirtualNode", "it");
-    server.create(&node);
-    let mut replica = Replica::on(&server, true);
+    let (server, node, mut replica) = with_a_node();
     server.freeze_source(true);
     // deleted and made anew, which the source has not seen yet
     server.delete(&node);
@@ -236,19 +244,19 @@ async fn a_changed_object_is_not_overwritten() {
     eventually("refused", || replica.counters.now().conflicts >= 2).await;
     assert_eq!(server.status(&node), Value::Null);
     server.freeze_source(false);
-    eventually("written", || replica.counters.now().statuses == 1).await;
+    replica.written(1).await;
 
     // the source is behind: what we wrote ourselves is known nevertheless
     server.freeze_source(true);
     replica.find(&[finding(Severity::Error, &node, "duplicate")]);
-    eventually("written", || replica.counters.now().statuses == 2).await;
+    replica.written(2).await;
     replica.find(&[finding(Severity::Error, &node, "no-mesh")]);
-    eventually("written", || replica.counters.now().statuses == 3).await;
+    replica.written(3).await;
     replica.find(&[]);
-    eventually("written", || replica.counters.now().statuses == 4).await;
+    replica.written(4).await;
     let before = replica.counters.now().conflicts;
     replica.find(&[finding(Severity::Error, &node, "no-mesh")]);
-    eventually("written", || replica.counters.now().statuses == 5).await;
+    replica.written(5).await;
     assert_eq!(replica.counters.now().conflicts, before);
     server.freeze_source(false);
     quiet(&server).await;
@@ -273,7 +281,7 @@ async fn failures_are_tried_again_and_gone_objects_are_not() {
     server.delete(&gone);
     replica.send();
     server.fail(None);
-    eventually("written", || replica.counters.now().statuses == 1).await;
+    replica.written(1).await;
     quiet(&server).await;
     // in deletion
     server.edit(&node, |value| {
@@ -372,10 +380,7 @@ async fn an_error_on_a_service_is_an_event_and_nothing_is_written_on_it() {
 
 #[tokio::test(start_paused = true)]
 async fn flapping_is_written_at_most_once_a_second() {
-    let server = ApiServer::default();
-    let node = object("VirtualNode", "it");
-    server.create(&node);
-    let mut replica = Replica::on(&server, true);
+    let (server, node, mut replica) = with_a_node();
     replica.observe(&node, 1);
     replica.send();
     for round in 0..600 {
@@ -394,13 +399,10 @@ async fn flapping_is_written_at_most_once_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn somebody_elses_edit_is_set_right_in_time() {
-    let server = ApiServer::default();
-    let node = object("VirtualNode", "it");
-    server.create(&node);
-    let mut replica = Replica::on(&server, true);
+    let (server, node, mut replica) = with_a_node();
     replica.observe(&node, 1);
     replica.send();
-    eventually("written", || replica.counters.now().statuses == 1).await;
+    replica.written(1).await;
     server.edit(&node, |value| value["status"]["conditions"] = Value::Null);
     sleep(Duration::from_secs(601)).await;
     assert_eq!(condition(&server, &node), ("True".into(), "Active".into()));
@@ -432,16 +434,13 @@ async fn a_record_that_comes_late_is_waited_for() {
     let mut replica = Replica::start(server.client(), late, true, WriterOptions::default());
     replica.observe(&node, 1);
     replica.send();
-    eventually("written", || replica.counters.now().statuses == 1).await;
+    replica.written(1).await;
     assert_eq!(seen.load(Ordering::SeqCst), 4);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_generation_waits_for_what_is_said_of_it() {
-    let server = ApiServer::default();
-    let node = object("VirtualNode", "it");
-    server.create(&node);
-    let mut replica = Replica::on(&server, true);
+    let (server, node, mut replica) = with_a_node();
     replica.observe(&node, 1);
     replica.send();
     sleep(Duration::from_secs(5)).await;

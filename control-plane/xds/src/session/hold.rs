@@ -150,6 +150,10 @@ impl Session {
         };
         let Some(version) = state.held.version(name) else {
             let rejected = self.refuses(of, stored, now);
+            if rejected && stored.is_judged_locally() {
+                // the client goes on without it
+                return Readiness::Ready;
+            }
             return missing(if rejected {
                 Why::Rejected
             } else {

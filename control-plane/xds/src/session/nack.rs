@@ -78,7 +78,11 @@ impl Session {
             let name = resource.name();
             let accepted = state.held.version(name) == Some(resource.version());
             if culprits.contains(name) {
-                if !accepted {
+                if !accepted && resource.is_judged_locally() {
+                    self.refused
+                        .insert((of, name.clone()), resource.version().clone());
+                    state.pending.entry(name.clone()).or_default();
+                } else if !accepted {
                     let last_good = state.held.known(name).cloned();
                     self.quarantine.add(
                         &whom,

@@ -57,6 +57,22 @@ pub(super) struct Load {
     wake: Option<Instant>,
 }
 
+impl Load {
+    /// Whoever refuses a response may not say which resource is to blame, and a client answers bytes that it has met before
+    /// without looking. So what may be refused because of where the client runs travels alone, after all others.
+    fn judged_apart(&mut self) {
+        let (own, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.sends)
+            .into_iter()
+            .partition(|resource| resource.is_judged_locally());
+        self.sends = others;
+        if self.sends.is_empty() && !own.is_empty() {
+            self.sends.extend(own.into_iter().take(1));
+            self.gone.clear();
+            self.absent.clear();
+        }
+    }
+}
+
 impl Session {
     pub(super) fn plan(&mut self, contents: View<'_>, now: Instant) -> Output {
         let mut out = Output {
@@ -165,6 +181,8 @@ impl Session {
                     state.suspects.pop_front();
                     continue;
                 }
+            } else {
+                load.judged_apart();
             }
             out.wake = out.wake.into_iter().chain(load.wake).min();
             if owed

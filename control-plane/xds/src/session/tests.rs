@@ -4,6 +4,7 @@ mod bench;
 mod bisect;
 mod harness;
 mod hold;
+mod local;
 mod model;
 mod nack;
 mod order;

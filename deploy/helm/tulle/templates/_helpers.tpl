@@ -27,7 +27,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- include "tulle.reference" (dict "image" .Values.image "tag" .Chart.AppVersion) -}}
 {{- end }}
 
-{{/* `spec` of the settings: the values, and the images, which have values of their own. */}}
+{{/* `spec` of the settings: the values, and the images and DNS, which have values of their own. */}}
 {{- define "tulle.settings" -}}
 {{- $images := dict
   "image" (include "tulle.image" .)
@@ -35,7 +35,8 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
   "imagePullPolicy" .Values.proxy.image.pullPolicy
 -}}
 {{- $injection := merge $images .Values.config.injection -}}
-{{- toYaml (merge (dict "injection" $injection) .Values.config) -}}
+{{- $dns := pick .Values.dns "enabled" "zones" -}}
+{{- toYaml (merge (dict "injection" $injection "dns" $dns) .Values.config) -}}
 {{- end }}
 
 {{/* The API server's way to us; the CA bundle is put in by the leader, and stays where no template names it. */}}

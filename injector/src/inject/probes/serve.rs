@@ -1,17 +1,16 @@
-//! What one pod's Envoy has beyond the shared bootstrap, as Envoy merges it over that.
+//! The listeners and clusters through which the application is asked.
 
 use std::collections::{BTreeMap, HashMap};
 
-use tulle_proto::bootstrap::Bootstrap;
-use tulle_proto::bootstrap::bootstrap::StaticResources;
+use tulle_proto::any;
 use tulle_proto::cluster::Cluster;
 use tulle_proto::core::health_check::{HealthChecker, TcpHealthCheck};
 use tulle_proto::core::transport_socket::ConfigType;
 use tulle_proto::core::{
-    Address, HealthCheck, Http2ProtocolOptions, HttpProtocolOptions as CommonOptions, Pipe,
-    TransportSocket, address,
+    HealthCheck, Http2ProtocolOptions, HttpProtocolOptions as CommonOptions, TransportSocket,
 };
 use tulle_proto::http_connection_manager::HttpFilter;
+use tulle_proto::listener::Listener;
 use tulle_proto::pb::envoy::extensions::filters::http::health_check::v3::HealthCheck as HealthCheckFilter;
 use tulle_proto::pb::envoy::r#type::v3::Percent;
 use tulle_proto::protobuf::{BoolValue, Duration, UInt32Value};
@@ -22,11 +21,9 @@ use tulle_proto::upstream_http::http_protocol_options::explicit_http_config::Pro
 use tulle_proto::upstream_http::http_protocol_options::{
     AutoHttpConfig, ExplicitHttpConfig, UpstreamProtocolOptions,
 };
-use tulle_proto::{any, message_to_json};
 
 use super::{PROBE_PORT, Plan, Target, path};
-use crate::bootstrap::local::{Answer, at, cluster, exactly, http_filter, listener};
-use crate::inject::Rejection;
+use crate::bootstrap::local::{Answer, cluster, exactly, http_filter, listener};
 
 /// A TCP probe tells what was true this long ago at most.
 const CHECK_INTERVAL: Duration = Duration {
@@ -34,15 +31,16 @@ const CHECK_INTERVAL: Duration = Duration {
     nanos: 0,
 };
 const GRPC_CHECK: &str = "/grpc.health.v1.Health/Check";
-/// The cluster by which App Mesh's configuration names an SDS server on the node.
-const SDS_CLUSTER: &str = "static_cluster_sds_unix_socket";
+/// The listener of HTTP and TCP probes.
+const PROBES: &str = "tulle_probes";
 
-/// The overlay as JSON; `None` if there is nothing to add.
-pub(in crate::inject) fn overlay(
-    plan: &Plan,
-    ipv6: bool,
-    sds_socket: Option<&str>,
-) -> Result<Option<String>, Rejection> {
+/// Whether a listener or cluster is one of [`parts`].
+pub(in crate::inject) fn is_of_probes(name: &str) -> bool {
+    name == PROBES || name.starts_with("tulle_probe_") || name.starts_with("tulle_grpc_probe_")
+}
+
+/// The listeners that take the probes, and the clusters that stand for the application.
+pub(in crate::inject) fn parts(plan: &Plan, ipv6: bool) -> (Vec<Listener>, Vec<Cluster>) {
     let mut clusters: BTreeMap<String, Cluster> = BTreeMap::new();
     let mut answers = Vec::new();
     let mut checks = Vec::new();
@@ -69,7 +67,7 @@ pub(in crate::inject) fn overlay(
     }
     let mut listeners = Vec::new();
     if !answers.is_empty() || !checks.is_empty() {
-        listeners.push(listener("tulle_probes", PROBE_PORT, ipv6, answers, checks));
+        listeners.push(listener(PROBES, PROBE_PORT, ipv6, answers, checks));
     }
     for (port, cluster) in grpc {
         let answer = Answer {
@@ -83,24 +81,7 @@ pub(in crate::inject) fn overlay(
         let name = format!("tulle_grpc_probe_{port}");
         listeners.push(listener(&name, port, ipv6, vec![answer], Vec::new()));
     }
-    let mut clusters: Vec<Cluster> = clusters.into_values().collect();
-    if let Some(path) = sds_socket {
-        clusters.push(sds(path));
-    }
-    if clusters.is_empty() {
-        return Ok(None);
-    }
-    let overlay = Bootstrap {
-        static_resources: Some(StaticResources {
-            listeners,
-            clusters,
-            ..Default::default()
-        }),
-        ..Default::default()
-    };
-    let json = message_to_json(&overlay)
-        .map_err(|error| Rejection::Malformed(format!("probes: {error}")))?;
-    Ok(Some(json.to_string()))
+    (listeners, clusters.into_values().collect())
 }
 
 fn application(target: &Target) -> Cluster {
@@ -194,30 +175,4 @@ fn check(path: &str, cluster: String) -> HttpFilter {
             ..Default::default()
         },
     )
-}
-
-fn sds(path: &str) -> Cluster {
-    let pipe = Address {
-        address: Some(address::Address::Pipe(Pipe {
-            path: path.to_owned(),
-            ..Default::default()
-        })),
-    };
-    let options = HttpProtocolOptions {
-        upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(
-            ExplicitHttpConfig {
-                protocol_config: Some(ProtocolConfig::Http2ProtocolOptions(
-                    Http2ProtocolOptions::default(),
-                )),
-            },
-        )),
-        ..Default::default()
-    };
-    Cluster {
-        typed_extension_protocol_options: HashMap::from([(
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions".to_owned(),
-            any(&options),
-        )]),
-        ..at(SDS_CLUSTER, pipe)
-    }
 }

@@ -14,6 +14,7 @@ fn text() -> impl Strategy<Value = String> {
         Just("8080,9090".to_owned()),
         Just("a:/b".to_owned()),
         Just("A=b".to_owned()),
+        Just("ENVOY_RESOURCES_CONFIG_FILE=/b/x, ENABLE_ENVOY_STATS_TAGS=1".to_owned()),
         Just("10m".to_owned()),
     ]
 }
@@ -81,7 +82,8 @@ fn any_pod() -> impl Strategy<Value = Value> {
         })
 }
 
-const WRITTEN: [&str; 11] = [
+const WRITTEN: [&str; 12] = [
+    names::WARNINGS,
     PROXY,
     INBOUND_PORTS,
     PROBES,
@@ -111,7 +113,10 @@ fn without_ours(pod: &Value, before: &Value) -> Value {
     };
     for (list, ours) in [
         ("containers", vec!["envoy"]),
-        ("initContainers", vec!["envoy", "tulle-capture"]),
+        (
+            "initContainers",
+            vec!["envoy", "tulle-capture", "tulle-bootstrap"],
+        ),
     ] {
         let had = names_before(list);
         let Some(containers) = pod["spec"][list].as_array_mut() else {
@@ -146,7 +151,8 @@ fn without_ours(pod: &Value, before: &Value) -> Value {
     let had = names_before("volumes");
     if let Some(volumes) = pod["spec"]["volumes"].as_array_mut() {
         volumes.retain(|v| {
-            had.iter().any(|name| name == edit::name(v)) || v.get("emptyDir").is_some()
+            let ours = [names::TMP_VOLUME, names::MERGED_VOLUME].contains(&edit::name(v));
+            had.iter().any(|name| name == edit::name(v)) || (v.get("emptyDir").is_some() && !ours)
         });
     }
     if gateway {
@@ -167,7 +173,7 @@ proptest! {
         prop_assert_eq!(without_ours(&outcome.pod, &pod), without_ours(&pod, &pod));
 
         // Containers that were not there are exactly ours.
-        for (list, most) in [("containers", usize::from(!native)), ("initContainers", 1 + usize::from(native))] {
+        for (list, most) in [("containers", usize::from(!native)), ("initContainers", 2 + usize::from(native))] {
             let before = edit::items(&pod, list).count();
             let after = edit::items(&outcome.pod, list).count();
             prop_assert!((before..=before + most).contains(&after), "{} {}", list, after);

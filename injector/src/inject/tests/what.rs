@@ -59,7 +59,7 @@ fn everything_added_but_capture_is_restricted() {
                 .filter(|k| *k != "name")
                 .collect();
             assert!(
-                ["configMap", "projected"].contains(&kinds[0].as_str()),
+                ["configMap", "projected", "emptyDir"].contains(&kinds[0].as_str()),
                 "{volume}"
             );
         }
@@ -228,7 +228,7 @@ fn the_token_is_bound_to_our_audience_and_mounted_in_envoy_alone() {
         .iter()
         .map(|m| m["mountPath"].as_str().unwrap())
         .collect();
-    assert_eq!(mounts, ["/etc/tulle", "/var/run/secrets/tulle.dev"]);
+    assert_eq!(mounts, ["/etc/tulle", "/var/run/secrets/tulle.dev", "/tmp"]);
     assert!(container(&after, "containers", "app")["volumeMounts"].is_null());
 }
 
@@ -432,6 +432,10 @@ fn what_is_there_already_is_not_added_again() {
             "volumes",
             json!([{ "name": "tulle-proxy", "emptyDir": {} }]),
         ),
+        (
+            "volumes",
+            json!([{ "name": "tulle-tmp", "hostPath": { "path": "/tmp" } }]),
+        ),
     ] {
         let mut taken = pod();
         taken["spec"][list] = own;
@@ -461,7 +465,7 @@ fn a_port_of_the_applications_keeps_its_name() {
 #[test]
 fn an_sds_server_of_the_node_is_mounted_unless_the_pod_says_no() {
     let mut world = World::default();
-    world.config.sds_socket = Some("/run/spire/sockets/agent.sock".into());
+    world.config.sds.enabled = true;
     let after = world.pod(&pod());
     let envoy = envoy_of(&after);
     assert!(
@@ -499,7 +503,14 @@ fn settings_are_read_and_checked() {
         "resources": { "requests": { "cpu": "1" }, "limits": { "memory": "1Gi" } }, "nativeSidecars": true,
         "sleepHooks": true, "ipv6": true, "ignoredIPs": ["10.0.0.0/8"], "ignoredPorts": [22, 25], "istioLabel": true,
         "drainSeconds": 1, "gatewayStopSeconds": 2, "sidecarStopSeconds": 3, "logLevel": "debug", "concurrency": 4,
-        "sdsSocket": "/run/agent.sock",
+        "sds": { "enabled": true, "udsPath": "/run/agent.sock" }, "xray": { "image": "xray:3" },
+        "tracing": {
+            "enabled": true, "provider": "x-ray", "address": "ref:status.hostIP", "port": 2001, "samplingRate": 0.5,
+            "logLevel": "dev", "role": "arn:aws:iam::1:role/x",
+        },
+        "stats": {
+            "tagsEnabled": true, "statsdEnabled": true, "statsdAddress": "10.0.0.1", "statsdPort": 1, "statsdSocketPath": "/s",
+        },
     }))
     .unwrap();
     config.check().unwrap();
@@ -522,7 +533,35 @@ fn settings_are_read_and_checked() {
         ),
         (json!({ "ignoredPorts": [0] }), "ignoredPorts"),
         (json!({ "drainSeconds": 100000 }), "drainSeconds"),
-        (json!({ "sdsSocket": "agent.sock" }), "sdsSocket"),
+        (json!({ "sds": { "udsPath": "agent.sock" } }), "sds.udsPath"),
+        (
+            json!({ "sds": { "udsPath": "/".repeat(108) } }),
+            "sds.udsPath",
+        ),
+        (
+            json!({ "tracing": { "address": "daemon.example" } }),
+            "tracing.address",
+        ),
+        (
+            json!({ "tracing": { "provider": "jaeger", "address": "a b" } }),
+            "tracing.address",
+        ),
+        (json!({ "tracing": { "port": 0 } }), "tracing.port"),
+        (
+            json!({ "tracing": { "samplingRate": 5 } }),
+            "tracing.samplingRate",
+        ),
+        (json!({ "tracing": { "role": "me" } }), "tracing.role"),
+        (json!({ "xray": { "image": "" } }), "xray.image"),
+        (
+            json!({ "stats": { "statsdAddress": "statsd.example" } }),
+            "stats.statsdAddress",
+        ),
+        (json!({ "stats": { "statsdPort": 0 } }), "stats.statsdPort"),
+        (
+            json!({ "stats": { "statsdSocketPath": "s" } }),
+            "stats.statsdSocketPath",
+        ),
     ] {
         let config: InjectConfig = serde_json::from_value(wrong).unwrap();
         assert_eq!(config.check().unwrap_err().field, field);

@@ -297,6 +297,7 @@ fn candidates_come_from_the_mesh_that_is_named_or_selects_the_namespace() {
             backend_groups: Vec::new(),
             default_policy: None,
             pods: None,
+            access_log: None,
         })
     };
     let everything = Some(Selector::default());

@@ -10,24 +10,15 @@ const MOST_WARNINGS: usize = 5;
 /// Bytes of one warning; the API server may cut longer ones.
 const LONGEST_WARNING: usize = 255;
 
-/// What a translation and AWS's API would say about the object: what has no effect comes first, what is not honoured yet
-/// last and in one line.
+/// What a translation and AWS's API would say about the object: what has no effect comes first.
 pub(super) fn of_object(object: &Object, unknown_fields: &[String]) -> Vec<String> {
     let mut findings = crate::translate(object, unknown_fields)
         .map(|translated| translated.findings)
         .unwrap_or_default();
     findings.extend(limits::check(object));
     findings.retain(|finding| finding.severity >= Severity::Warning);
-    let (unhonoured, mut rest): (Vec<Finding>, Vec<Finding>) = findings
-        .into_iter()
-        .partition(|finding| &*finding.code == "not-honoured-yet");
-    rest.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    let mut texts: Vec<String> = rest.iter().map(text).collect();
-    if !unhonoured.is_empty() {
-        let fields: Vec<&str> = unhonoured.iter().map(|finding| &*finding.field).collect();
-        texts.push(format!("not honoured yet: {}", fields.join(", ")));
-    }
-    bounded(texts)
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    bounded(findings.iter().map(text).collect())
 }
 
 /// What makes the object unreadable though the API server takes it.

@@ -54,13 +54,13 @@ fn a_preference_block_without_preference_is_an_error() {
 }
 
 #[test]
-fn mesh_owner_is_not_honoured_yet() {
+fn mesh_owner_has_no_effect() {
     let fragment = one_finding(
         "Mesh",
         json!({"meshOwner": "123456789012"}),
-        Severity::Warning,
+        Severity::Info,
         "spec.meshOwner",
-        "not honoured yet: spec.meshOwner",
+        "belongs to its cluster",
     );
     assert!(fragment.is_some());
 }

@@ -85,43 +85,46 @@ fn one_bad_listener_is_left_out() {
 }
 
 #[test]
-fn what_is_not_compiled_yet_is_said() {
+fn a_pool_holds_for_each_destination() {
+    let mut first = listener(8080, "http");
+    first["connectionPool"] = json!({"http": {"maxConnections": 5, "maxPendingRequests": 6}});
+    let fragment = one_finding(
+        "VirtualGateway",
+        json!({"listeners": [first]}),
+        Severity::Info,
+        "spec.listeners[0].connectionPool",
+        "for each destination that the gateway calls",
+    );
+    let pool = gateway(fragment.unwrap()).listeners[0].pool.unwrap();
+    assert_eq!(
+        (pool.connections, pool.pending_requests),
+        (Some(5), Some(6))
+    );
+}
+
+#[test]
+fn pools_of_two_kinds_and_health_checks_are_told() {
     let mut first = listener(8080, "http");
     first["connectionPool"] = json!({"http": {"maxConnections": 1}, "grpc": {"maxRequests": 1}});
     first["healthCheck"] = json!({"intervalMillis": 5000, "protocol": "http", "timeoutMillis": 2000, "unhealthyThreshold": 2});
-    first["tls"] = json!({"mode": "STRICT", "certificate": {"acm": {"certificateARN": "x"}}});
     let translated = translated(
         "VirtualGateway",
-        json!({
-            "listeners": [first], "logging": {},
-            "backendDefaults": {"clientPolicy": {"tls": {"validation": {"trust": {}}}}},
-        }),
+        json!({"listeners": [first], "logging": {}}),
     );
-    let yet = "not-honoured-yet";
+    let pool = "spec.listeners[0].connectionPool";
+    let grpc = "spec.listeners[0].connectionPool.grpc";
+    let check = "spec.listeners[0].healthCheck";
     assert_eq!(
         findings(&translated),
         [
-            (Severity::Warning, yet, "spec.logging"),
-            (
-                Severity::Warning,
-                yet,
-                "spec.backendDefaults.clientPolicy.tls"
-            ),
-            (Severity::Warning, yet, "spec.listeners[0].connectionPool"),
-            (
-                Severity::Error,
-                "conflicting-fields",
-                "spec.listeners[0].connectionPool"
-            ),
-            (Severity::Warning, yet, "spec.listeners[0].healthCheck"),
-            (Severity::Warning, yet, "spec.listeners[0].tls"),
+            (Severity::Error, "conflicting-fields", pool),
+            (Severity::Error, "conflicting-fields", grpc),
+            (Severity::Info, "pool-per-destination", pool),
+            (Severity::Warning, "no-effect", check),
         ]
     );
     let message = "Only one type of Virtual Gateway Connection Pool is allowed";
-    assert_eq!(&*translated.findings[3].message, message);
+    assert_eq!(&*translated.findings[0].message, message);
     let gateway = gateway(translated.fragments[0].clone());
-    assert_eq!(
-        (gateway.listeners.len(), gateway.default_policy.is_some()),
-        (1, true)
-    );
+    assert_eq!(gateway.listeners[0].pool.unwrap().connections, Some(1));
 }

@@ -84,10 +84,6 @@ fn registry(
             ));
         }
     }
-    report.half_honoured_yet(
-        field,
-        "clients are given the node's own ready pods; nothing is registered in AWS Cloud Map",
-    );
     let mut attributes: BTreeMap<Str, Str> = BTreeMap::new();
     for (index, attribute) in given.attributes.iter().enumerate() {
         let key: Str = attribute.key.as_str().into();

@@ -2,52 +2,44 @@
 
 use std::collections::BTreeSet;
 
-use tulle_crds::appmesh::{self, ListenerTimeout, VirtualNodeConnectionPool};
+use tulle_crds::appmesh::{self, ListenerTimeout};
 use tulle_model::fragment::Listener;
 use tulle_model::policy::{Protocol, Timeouts};
 
+use super::health_check::health_check;
+use super::outlier::outlier_detection;
 use crate::duration::{http_timeouts, tcp_timeouts};
 use crate::field::Field;
+use crate::pool::pool;
 use crate::ports;
 use crate::report::{LeftOut, Report, code};
+use crate::server_tls::server_tls;
 
-/// What becomes of a port for which the user says what TLS is used.
-const PLAINTEXT: &str =
-    "the port is in plaintext until then, where proxies use mutual TLS by themselves too";
-
+/// A listener of a node with listeners on these `ports`; `seen` are those of the listeners before it.
 pub(super) fn listener(
     report: &mut Report,
     field: &Field,
     given: &appmesh::Listener,
     seen: &mut BTreeSet<u16>,
+    ports: &[i64],
 ) -> Result<Listener, LeftOut> {
     let protocol = ports::protocol(given.port_mapping.protocol);
-    if let Some(pool) = &given.connection_pool {
+    let pool = given.connection_pool.as_ref().and_then(|given| {
         let field = field.key("connectionPool");
-        report.not_honoured_yet(&field);
-        if members(pool) > 1 {
-            report.error(
-                code::CONFLICT,
-                &field,
-                "Only one type of Virtual Node Connection Pool is allowed",
-                format!(
-                    "keep {}, which is the listener's protocol",
-                    protocol.as_str()
-                ),
-            );
-        }
-    }
-    for (key, set) in [
-        ("healthCheck", given.health_check.is_some()),
-        ("outlierDetection", given.outlier_detection.is_some()),
-    ] {
-        if set {
-            report.not_honoured_yet(&field.key(key));
-        }
-    }
-    if given.tls.is_some() {
-        report.half_honoured_yet(&field.key("tls"), PLAINTEXT);
-    }
+        pool(report, &field, given.into(), protocol, "Virtual Node")
+    });
+    let outlier_detection = given
+        .outlier_detection
+        .as_ref()
+        .and_then(|given| outlier_detection(report, &field.key("outlierDetection"), given));
+    let health_check = given.health_check.as_ref().and_then(|given| {
+        let field = field.key("healthCheck");
+        health_check(report, &field, given, protocol, ports)
+    });
+    let tls = given
+        .tls
+        .as_ref()
+        .map(|tls| server_tls(report, &field.key("tls"), tls));
     let timeouts = timeouts(
         report,
         &field.key("timeout"),
@@ -59,20 +51,11 @@ pub(super) fn listener(
         port,
         protocol,
         timeouts,
-        tls: given.tls.is_some(),
+        tls: tls.transpose()?,
+        pool,
+        outlier_detection,
+        health_check,
     })
-}
-
-fn members(pool: &VirtualNodeConnectionPool) -> usize {
-    [
-        pool.grpc.is_some(),
-        pool.http.is_some(),
-        pool.http2.is_some(),
-        pool.tcp.is_some(),
-    ]
-    .into_iter()
-    .filter(|set| *set)
-    .count()
 }
 
 /// The member of the listener's protocol; every other one is an error.

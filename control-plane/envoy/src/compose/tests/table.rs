@@ -1,11 +1,9 @@
 //! The rules of App Mesh's gateways, case by case.
 
-use tulle_model::Severity;
 use tulle_model::matching::{HeaderMatch, HttpMatch, PathMatch, PathRewrite, ValueMatch};
+use tulle_model::{Severity, codes};
 
-use super::super::{
-    Action, Composed, ComposedRoute, NOT_COMPOSABLE, PathCondition, PathHeader, Rewrite, compose,
-};
+use super::super::{Action, Composed, ComposedRoute, PathCondition, PathHeader, Rewrite, compose};
 use super::envoy::one_pass;
 use super::request::Request;
 use super::two_pass::two_pass;
@@ -277,7 +275,7 @@ fn what_cannot_be_composed_is_a_finding_and_harms_nothing_else() {
     assert_eq!(composed.findings.len(), 2);
     for (finding, name) in composed.findings.iter().zip(["s0", "s1"]) {
         assert_eq!(finding.severity, Severity::Error);
-        assert_eq!(&*finding.code, NOT_COMPOSABLE);
+        assert_eq!(finding.code, codes::ROUTE_NOT_COMPOSABLE);
         assert_eq!(&*finding.object.name, "g");
         assert!(
             finding

@@ -80,6 +80,17 @@ struct Bed {
     users: watch::Sender<Option<Arc<Secret>>>,
     evidence: watch::Sender<Evidence>,
     policy: watch::Sender<RotationPolicy>,
+    owner: watch::Sender<Option<OwnerReference>>,
+}
+
+fn role(uid: &str) -> OwnerReference {
+    OwnerReference {
+        api_version: "rbac.authorization.k8s.io/v1".to_owned(),
+        kind: "ClusterRole".to_owned(),
+        name: "tulle".to_owned(),
+        uid: uid.to_owned(),
+        ..OwnerReference::default()
+    }
 }
 
 impl Bed {
@@ -102,28 +113,22 @@ impl Bed {
             users: watch::channel(None).0,
             evidence: watch::channel(Evidence::default()).0,
             policy: watch::channel(policy.unwrap()).0,
+            owner: watch::channel(Some(role("u"))).0,
         }
     }
 
     fn keeper(&self) -> Keeper {
-        let owner = OwnerReference {
-            api_version: "rbac.authorization.k8s.io/v1".to_owned(),
-            kind: "ClusterRole".to_owned(),
-            name: "tulle".to_owned(),
-            uid: "u".to_owned(),
-            ..OwnerReference::default()
-        };
         Keeper::new(
             self.client.clone(),
             NAMESPACE,
             TrustDomain::default(),
-            Some(owner),
             KeeperInputs {
                 leads: self.leads.subscribe(),
                 secret: self.secret.subscribe(),
                 users: self.users.subscribe(),
                 evidence: self.evidence.subscribe(),
                 policy: self.policy.subscribe(),
+                owner: self.owner.subscribe(),
             },
         )
     }
@@ -207,6 +212,37 @@ async fn made_once_and_left_alone() {
     // A second one that has not seen it yet, and one that lost the race.
     bed.keeper().tend(None).await.unwrap();
     assert_eq!(bed.writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn given_to_the_owner_that_there_is_now() {
+    let bed = Bed::new();
+    let mut keeper = bed.keeper();
+    bed.tend(&mut keeper).await.unwrap();
+    let made = bed.state();
+    let owners = |bed: &Bed| {
+        let secret = bed.store.lock().secrets[SECRET_NAME].clone();
+        let owners = secret["metadata"]["ownerReferences"].as_array().cloned();
+        let uids = owners.unwrap_or_default();
+        uids.iter()
+            .map(|owner| owner["uid"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(owners(&bed), ["u"]);
+    bed.owner.send_replace(Some(role("another")));
+    for _ in 0..3 {
+        bed.tend(&mut keeper).await.unwrap();
+    }
+    assert_eq!(bed.writes(), ["create tulle-ca", "replace tulle-ca"]);
+    assert_eq!(owners(&bed), ["another"]);
+    assert_eq!(bed.state(), made);
+
+    // Taken with an owner that went, it is made again as it was, for the one that there is.
+    bed.store.lock().secrets.remove(SECRET_NAME);
+    bed.owner.send_replace(Some(role("a third")));
+    bed.tend(&mut keeper).await.unwrap();
+    assert_eq!(owners(&bed), ["a third"]);
+    assert_eq!(bed.state(), made);
 }
 
 #[tokio::test]

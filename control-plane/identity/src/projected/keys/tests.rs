@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::tests::{Cluster, KEYS, Signer, good};
 use super::super::{ProjectedTokens, ProofError};
+use crate::fault::TokenFault;
 use crate::testing::Answer;
 
 async fn verify(tokens: &ProjectedTokens, token: &str) -> Result<(), ProofError> {
@@ -27,7 +28,7 @@ async fn a_new_key_is_fetched_when_first_seen() {
     // Just looked: not again so soon.
     assert_eq!(
         verify(&tokens, &two.sign(&good())).await,
-        Err(ProofError::UnknownKey)
+        Err(ProofError::Token(TokenFault::UnknownKey))
     );
     later(6).await;
     verify(&tokens, &two.sign(&good())).await.unwrap();
@@ -37,7 +38,7 @@ async fn a_new_key_is_fetched_when_first_seen() {
     later(310).await;
     assert_eq!(
         verify(&tokens, &one.sign(&good())).await,
-        Err(ProofError::UnknownKey)
+        Err(ProofError::Token(TokenFault::UnknownKey))
     );
     verify(&tokens, &two.sign(&good())).await.unwrap();
 }
@@ -60,7 +61,10 @@ async fn a_storm_of_unknown_keys_costs_one_call() {
             })
             .collect();
         for one in storm {
-            assert_eq!(one.await.unwrap(), Err(ProofError::UnknownKey));
+            assert_eq!(
+                one.await.unwrap(),
+                Err(ProofError::Token(TokenFault::UnknownKey))
+            );
         }
         assert_eq!(Cluster::asked(&cluster, KEYS), 2 + round);
     }
@@ -157,7 +161,7 @@ async fn another_issuer_is_followed() {
     later(310).await;
     assert_eq!(
         verify(&tokens, &one.sign(&good())).await,
-        Err(ProofError::Issuer)
+        Err(ProofError::Token(TokenFault::Issuer))
     );
     let mut claims = good();
     claims["iss"] = json!("https://new.example");

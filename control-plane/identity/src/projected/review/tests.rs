@@ -202,7 +202,10 @@ async fn while_the_api_server_is_away_five_minutes() {
     let brief = signer.sign(&claims);
     verify(&tokens, &brief).await.unwrap();
     let then = SystemTime::now() + Duration::from_secs(50);
-    assert_eq!(tokens.verify(&brief, then).await, Err(ProofError::Expired));
+    assert_eq!(
+        tokens.verify(&brief, then).await,
+        Err(ProofError::Token(TokenFault::Expired))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,9 +248,15 @@ async fn answers_that_prove_nothing() {
         (top("authenticated", json!(false)), E::Refused),
         (top("error", json!("token expired")), E::Refused),
         (top("user", Value::Null), E::Refused),
-        (top("audiences", json!([])), E::Audience),
-        (top("audiences", Value::Null), E::Audience),
-        (top("audiences", json!(["https://kubernetes"])), E::Audience),
+        (top("audiences", json!([])), E::Token(TokenFault::Audience)),
+        (
+            top("audiences", Value::Null),
+            E::Token(TokenFault::Audience),
+        ),
+        (
+            top("audiences", json!(["https://kubernetes"])),
+            E::Token(TokenFault::Audience),
+        ),
         (
             user("username", json!("system:serviceaccount:shop:back")),
             E::Subject,
@@ -279,8 +288,8 @@ async fn junk_is_not_asked_about() {
     let mut unbound = good();
     unbound["kubernetes.io"]["pod"] = Value::Null;
     for (claims, wanted) in [
-        (other, ProofError::Audience),
-        (old, ProofError::Expired),
+        (other, ProofError::Token(TokenFault::Audience)),
+        (old, ProofError::Token(TokenFault::Expired)),
         (unbound, ProofError::Unbound),
     ] {
         assert_eq!(verify(&tokens, &signer.sign(&claims)).await, Err(wanted));

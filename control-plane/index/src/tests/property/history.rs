@@ -8,10 +8,11 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tulle_model::fragment::*;
-use tulle_model::policy::{DiscoveryMode, IpPreference, MtlsMode, Protocol};
+use tulle_model::policy::{ClientPolicy, DiscoveryMode, IpPreference, MtlsMode, Protocol};
 use tulle_model::selector::Selector;
-use tulle_model::settings::Settings;
-use tulle_model::{Finding, Name, ObjectId, ProxyKind, Severity, Str};
+use tulle_model::settings::{Names, Settings};
+use tulle_model::tls::{Certificate, ClientValidation, ServerTls, TlsMode, Trust};
+use tulle_model::{Finding, Name, ObjectId, ProxyKind, Severity, Str, codes};
 
 use crate::tests::world::*;
 
@@ -135,7 +136,7 @@ impl Event {
         let findings = match bits.one_in(8) {
             true => vec![Finding::new(
                 Severity::Info,
-                "of-translation",
+                codes::NO_EFFECT,
                 &object,
                 "",
                 "so it is",
@@ -163,7 +164,17 @@ fn some_settings(bits: &mut Bits) -> Settings {
             .to_owned(),
         trust_domain: bits.of(&["cluster.local", "td"]).to_owned(),
         mtls: a_mode(bits),
+        names: some_names(bits),
         ..Settings::default()
+    }
+}
+
+fn some_names(bits: &mut Bits) -> Names {
+    let zones = bits.some(2, |bits| bits.of(&["a", "b", "x0.b", "pvt"]).to_owned());
+    Names {
+        served: !bits.one_in(4),
+        told: !bits.one_in(4),
+        zones: zones.into_iter().collect(),
     }
 }
 
@@ -248,12 +259,64 @@ fn listeners(bits: &mut Bits) -> Vec<Listener> {
     let mut listeners = bits.some(2, |bits| {
         let mut listener = listener(bits.of(&PORTS), bits.of(&PROTOCOLS));
         listener.timeouts.request = bits.of(&[None, None, seconds(0), seconds(60)]);
-        listener.tls = bits.one_in(8);
+        listener.tls = a_server_tls(bits);
         listener
     });
     listeners.sort();
     listeners.dedup_by_key(|listener| listener.port);
     listeners
+}
+
+fn a_server_tls(bits: &mut Bits) -> Option<ServerTls> {
+    if !bits.one_in(8) {
+        return None;
+    }
+    let mut tls = server_tls();
+    tls.mode = bits.of(&[TlsMode::Strict, TlsMode::Permissive, TlsMode::Disabled]);
+    tls.certificate = bits.of(&[
+        tls.certificate,
+        Certificate::Mesh,
+        Certificate::Secret { name: "s".into() },
+        Certificate::Sds { secret: "s".into() },
+    ]);
+    tls.validation = bits.one_in(3).then(|| ClientValidation {
+        trust: a_trust(bits),
+        names: bits.of(&[vec![], vec!["a".into()]]),
+    });
+    Some(tls)
+}
+
+fn a_trust(bits: &mut Bits) -> Trust {
+    bits.of(&[
+        Trust::Mesh,
+        Trust::File { chain: "p".into() },
+        Trust::Secret { name: "s".into() },
+        Trust::Sds { secret: "s".into() },
+    ])
+}
+
+fn a_policy(bits: &mut Bits) -> Option<ClientPolicy> {
+    let mut policy = bits.of(&[
+        None,
+        None,
+        None,
+        None,
+        policy("p"),
+        policy("q"),
+        tls_policy("t", &[80]),
+        Some(ClientPolicy::default()),
+    ])?;
+    if let Some(tls) = &mut policy.tls {
+        tls.enforce = !bits.one_in(3);
+        tls.trust = match bits.below(4) {
+            0 => a_trust(bits),
+            1 => Trust::Nobody,
+            _ => tls.trust.clone(),
+        };
+        tls.names = bits.of(&[None, None, Some(vec!["a".into()])]);
+        tls.certificate = bits.of(&[None, None, Some(Certificate::Secret { name: "c".into() })]);
+    }
+    Some(policy)
 }
 
 fn a_workload(text: &str, bits: &mut Bits) -> Workload {
@@ -264,14 +327,22 @@ fn a_workload(text: &str, bits: &mut Bits) -> Workload {
     workload.mesh = a_mesh_name(bits);
     workload.discovery = match bits.below(6) {
         0 => None,
-        1..=2 => Some(registry()),
+        1..=2 => Some(Discovery::Registry {
+            namespace: bits.of(&["pvt", "A", "a", "local"]).into(),
+            service: bits.of(&["svc", "x0", "x1"]).into(),
+            attributes: match bits.below(4) {
+                0 => vec![("color".into(), bits.of(&["red", "blue"]).into())],
+                1 => vec![("k8s.io/namespace".into(), bits.of(&["a", "b"]).into())],
+                _ => vec![],
+            },
+        }),
         3 => Some(dns("out.example.com")),
         _ => Some(dns(&format!("{}.svc.cluster.local", a_host(&a_name(bits))))),
     };
     workload.discovery_mode = a_discovery_mode(bits);
     workload.backends = bits.some(3, |bits| Backend {
         service: a_reference(bits, a_host),
-        policy: bits.of(&[None, None, policy("p"), policy("q"), tls_policy("t", &[80])]),
+        policy: a_policy(bits),
         field: "".into(),
     });
     for (index, backend) in workload.backends.iter_mut().enumerate() {
@@ -281,7 +352,7 @@ fn a_workload(text: &str, bits: &mut Bits) -> Workload {
         let group = bits.of(&[None, Some("x0"), Some("x1")]);
         group_ref(bits.of(&["a", "b", "nowhere"]), group)
     });
-    workload.default_policy = bits.of(&[None, None, policy("p")]);
+    workload.default_policy = a_policy(bits);
     workload.pods = bits.of(&[None, Some(everything()), Some(labelled("app", "v"))]);
     workload
 }
@@ -340,7 +411,7 @@ fn a_gateway(text: &str, bits: &mut Bits) -> Gateway {
     gateway.listeners.retain(|own| own.protocol.is_http());
     gateway.namespaces = bits.of(&[None, Some(everything()), Some(labelled("mesh", "m"))]);
     gateway.routes = a_selector(bits);
-    gateway.default_policy = bits.of(&[None, policy("p")]);
+    gateway.default_policy = a_policy(bits);
     gateway.mesh = a_mesh_name(bits);
     gateway
 }

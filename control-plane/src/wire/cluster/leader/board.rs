@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tulle_crds::{Kind, ObjectKey};
 use tulle_model::fragment::{Fragment, Translated};
-use tulle_model::{Finding, Name, ObjectId, Severity, Str};
+use tulle_model::{Finding, Name, ObjectId, Severity, Str, codes};
 use tulle_runtime::mailbox::{Receiver, Sender};
 use tulle_source::{Change, Problem, Records};
 use tulle_status::{AppMeshStatus, ArnSpace, Board, Facts, Ledger, facts};
@@ -24,8 +24,6 @@ const SPACING: Duration = Duration::from_secs(1);
 const SHARE: u32 = 50;
 /// unless they would be older than this: a refusal is told within five seconds.
 const OLDEST: Duration = Duration::from_secs(3);
-/// The reason of a condition where an object cannot be read as it is written.
-const INVALID: &str = "invalid-object";
 
 /// The uids of pods on which there is something to say; of other objects the source has records.
 pub(super) type PodUids = Arc<Mutex<BTreeMap<ObjectId, Str>>>;
@@ -309,6 +307,12 @@ fn as_finding(problem: &Problem) -> Option<Finding> {
     };
     let object = object_id(problem.object.as_ref()?);
     let field = problem.field.as_deref().unwrap_or_default();
-    let finding = Finding::new(severity, INVALID, &object, field, &problem.message);
+    let finding = Finding::new(
+        severity,
+        codes::INVALID_OBJECT,
+        &object,
+        field,
+        &problem.message,
+    );
     Some(finding.help(problem.help.as_deref().unwrap_or_default()))
 }

@@ -241,9 +241,7 @@ async fn statuses_on_a_real_api_server() {
     let recreated = api.get(&node.name).await.unwrap();
     assert_eq!(recreated.data["status"], Value::Null);
     cluster.observe(&objects).await;
-    let counters = third.counters.clone();
-    let written = || counters.now().statuses;
-    eventually("written", || written() == 2).await;
+    third.written(2).await;
     // one that was touched since the source looked neither, until the source has seen it
     let label = json!({ "metadata": { "labels": { "a": "b" } } });
     api.patch(&node.name, &PatchParams::default(), &Patch::Merge(label))
@@ -252,7 +250,7 @@ async fn statuses_on_a_real_api_server() {
     third.find(&errors[..2]);
     eventually("refused", || third.counters.now().conflicts >= 2).await;
     cluster.observe(&objects).await;
-    eventually("written", || written() == 3).await;
+    third.written(3).await;
     cluster.observe(&objects).await;
     assert_eq!(cluster.status(&node)["conditions"][0]["status"], "False");
 

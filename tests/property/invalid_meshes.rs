@@ -1,0 +1,117 @@
+//! What is wrong is told: of random meshes in which one thing is wrong none stops Tulle, and each has a finding that
+//! names the field. What is left of them, Envoy loads.
+//!
+//! A mesh is made of its number, which a failure names; `TULLE_MESH=NUMBER` looks at that one alone and prints it.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use tulle_control_plane::engine::Group;
+use tulle_tests::built::{Built, yaml};
+use tulle_tests::loadable;
+use tulle_tests::programs;
+use tulle_tests::validate::Bundle;
+
+use crate::invalid::{Invalid, invalid};
+use crate::valid_meshes::{is_alone, numbers, settings};
+
+/// Of so many meshes, what is left of one is shown to Envoy.
+const ONE_OF: u64 = 4;
+/// Meshes that Envoy judges at a time.
+const TOGETHER: usize = 50;
+
+/// What is said: the kind, namespace and name, the field, and the whole of it.
+type Said = (String, String, String);
+
+fn said(built: &Built) -> BTreeSet<Said> {
+    let problems = built.problems.iter().map(|problem| {
+        let object = problem.object.as_ref().map(ToString::to_string);
+        let field = problem.field.clone().unwrap_or_default();
+        (object.unwrap_or_default(), field, problem.to_string())
+    });
+    let findings = built.engine.findings();
+    let findings = findings.iter().map(|finding| {
+        let object = finding.object.to_string();
+        (object, finding.field.to_string(), finding.to_string())
+    });
+    problems.chain(findings).collect()
+}
+
+fn name(document: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (kind, metadata) = (text(&document["kind"]), &document["metadata"]);
+    match &metadata["namespace"] {
+        Value::String(namespace) => format!("{kind} {namespace}/{}", text(&metadata["name"])),
+        _ => format!("{kind} {}", text(&metadata["name"])),
+    }
+}
+
+/// Whether a finding's field is the one that is wrong, or holds it, or lies in it.
+fn names(said: &str, wrong: &str) -> bool {
+    let (short, long) = match said.len() < wrong.len() {
+        true => (said, wrong),
+        false => (wrong, said),
+    };
+    !short.is_empty()
+        && short != "spec"
+        && long
+            .strip_prefix(short)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+fn judge(number: u64, bundle: &mut Bundle, loader: &loadable::Loader) -> Option<String> {
+    let Invalid {
+        before,
+        after,
+        document,
+        field,
+        what,
+    } = invalid(number);
+    let mut built = Built::new(&after, settings());
+    if is_alone() {
+        eprintln!("{}{}", yaml(&after), built.said().join("\n"));
+    }
+    if number.is_multiple_of(ONE_OF) {
+        for proxy in built.engine.proxies() {
+            let group = Group {
+                proxy,
+                capture: "transparent".parse().expect("a capture"),
+            };
+            match loader.bootstrap(&mut built.engine, &group) {
+                Ok(bootstrap) => bundle.add(&format!("mesh {number}, {group}"), bootstrap),
+                Err(error) => return Some(format!("mesh {number}: {group}: {error}")),
+            }
+        }
+    }
+    let object = name(&after[document]);
+    let known = said(&Built::new(&before, settings()));
+    let new: Vec<Said> = said(&built).difference(&known).cloned().collect();
+    let is_named = new
+        .iter()
+        .any(|(whose, place, _)| *whose == object && names(place, &field));
+    (!is_named).then(|| {
+        let pointer: String = field.replace('[', "/").replace(']', "").replace('.', "/");
+        let value = after[document].pointer(&format!("/{pointer}"));
+        format!("mesh {number}: {object}: {field} ({what}: {value:?}): {new:?}")
+    })
+}
+
+#[test]
+fn every_invalid_mesh_has_a_finding_that_names_the_field() {
+    let loader = loadable::Loader::new();
+    let mut wrong = Vec::new();
+    for numbers in numbers().chunks(TOGETHER) {
+        let mut bundle = Bundle::default();
+        let found = numbers
+            .iter()
+            .filter_map(|number| judge(*number, &mut bundle, &loader));
+        wrong.extend(found);
+        wrong.extend(bundle.validate(&programs::envoy()).err());
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} are wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
