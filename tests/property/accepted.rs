@@ -9,6 +9,7 @@ use proptest::test_runner::TestCaseError;
 use tulle_control_plane::engine::{Engine, Group};
 use tulle_control_plane::offline;
 use tulle_model::settings::Settings;
+use tulle_tests::loadable::Loader;
 use tulle_tests::programs;
 use tulle_tests::validate::{Bundle, Names};
 use tulle_xds::TypeUrl;
@@ -119,7 +120,7 @@ fn hangs_together(engine: &mut Engine, group: &Group) -> Result<Names, TestCaseE
     Ok(names)
 }
 
-fn judge(mesh: &Mesh) -> Result<BTreeMap<&'static str, usize>, TestCaseError> {
+fn judge(mesh: &Mesh, loader: &Loader) -> Result<BTreeMap<&'static str, usize>, TestCaseError> {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("mesh.yaml");
     std::fs::write(&file, mesh.yaml()).expect("writable");
@@ -144,7 +145,8 @@ fn judge(mesh: &Mesh) -> Result<BTreeMap<&'static str, usize>, TestCaseError> {
         ] {
             *seen.entry(what).or_default() += count;
         }
-        let bootstrap = offline::static_bootstrap(&mut loaded.engine, &group)
+        let bootstrap = loader
+            .bootstrap(&mut loaded.engine, &group)
             .map_err(|error| TestCaseError::fail(format!("{group}: {error:#}")))?;
         bundle.add(&group.to_string(), bootstrap);
     }
@@ -167,8 +169,9 @@ impl std::fmt::Debug for Shown {
 fn envoy_accepts_whatever_is_written() {
     let mut runner = proptest::test_runner::TestRunner::new(config());
     let total = std::cell::RefCell::new(BTreeMap::<&str, usize>::new());
+    let loader = Loader::new();
     let outcome = runner.run(&wide().prop_map(Shown), |mesh| {
-        for (what, count) in judge(&mesh.0)? {
+        for (what, count) in judge(&mesh.0, &loader)? {
             *total.borrow_mut().entry(what).or_default() += count;
         }
         Ok(())

@@ -73,6 +73,7 @@ where
         let mut eye = Eye {
             sender: sender.clone(),
             listed: false,
+            last: None,
         };
         tokio::select! {
             () = follow(client, collection, timing, &mut eye) => {}
@@ -86,6 +87,8 @@ struct Eye<K> {
     sender: Sender<Seen<K>>,
     /// Whether the list that is under way holds the object.
     listed: bool,
+    /// What was seen last, there or not: it is so again once the API server answers again.
+    last: Option<Option<Arc<K>>>,
 }
 
 impl<K: Send + Sync> Eye<K> {
@@ -99,7 +102,8 @@ impl<K: Send + Sync> Eye<K> {
         });
     }
 
-    fn absent_now(&self) {
+    fn absent_now(&mut self) {
+        self.last = Some(None);
         self.sender.send_if_modified(|seen| {
             !matches!(std::mem::replace(seen, Seen::Absent), Seen::Absent)
         });
@@ -118,10 +122,15 @@ where
         self.listed = true;
         match serde_json::from_str::<K>(object.get()) {
             Ok(object) => {
-                self.sender.send_replace(Seen::There(Arc::new(object)));
+                let object = Arc::new(object);
+                self.last = Some(Some(object.clone()));
+                self.sender.send_replace(Seen::There(object));
             }
             // The error of a typed decoder may quote a value, and the value may be a key.
-            Err(_) => self.unreadable(&format!("it cannot be decoded as {}", type_name::<K>())),
+            Err(_) => {
+                self.last = None;
+                self.unreadable(&format!("it cannot be decoded as {}", type_name::<K>()));
+            }
         }
     }
 
@@ -147,7 +156,18 @@ where
         }
     }
 
-    fn well(&mut self) {}
+    fn well(&mut self) {
+        let Some(last) = self.last.clone() else {
+            return;
+        };
+        self.sender.send_if_modified(|seen| {
+            let unreadable = matches!(seen, Seen::Unreadable(_));
+            if unreadable {
+                *seen = last.map_or(Seen::Absent, Seen::There);
+            }
+            unreadable
+        });
+    }
 }
 
 impl<K> fmt::Debug for Eye<K> {

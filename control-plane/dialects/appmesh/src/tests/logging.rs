@@ -152,3 +152,17 @@ fn a_file_of_the_proxys_container_is_told() {
     );
     assert_eq!(log(fragment.unwrap()), None);
 }
+
+#[test]
+fn a_folder_is_no_file_and_the_root_folder_is_not_envoys() {
+    for path in ["/", "/dev", "/access.log", "/var/log/"] {
+        let fragment = one_finding(
+            "VirtualNode",
+            spec(path, json!({"text": "a"})),
+            Severity::Error,
+            "spec.logging.accessLog.file.path",
+            "nothing is logged",
+        );
+        assert_eq!(log(fragment.unwrap()), None);
+    }
+}
