@@ -96,14 +96,14 @@ fn every_field_has_its_effect() {
     let mut failures = Vec::new();
     let mut rows = BTreeMap::new();
     let mut used = BTreeSet::new();
-    for node in schema::nodes().into_iter().filter(|node| node.is_leaf) {
+    for node in schema::nodes().iter().filter(|node| node.is_leaf) {
         let field = format!("{}.{}", node.kind, node.path);
-        let Some(case) = cases::of(&cases, &node) else {
+        let Some(case) = cases::of(&cases, node) else {
             failures.push(format!("{field}: no case"));
             continue;
         };
         used.insert(case.field.clone());
-        match seen(&documents, &before, &node, case) {
+        match seen(&documents, &before, node, case) {
             Ok(seen) => {
                 rows.insert(field, (case.clone(), seen));
             }

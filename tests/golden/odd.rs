@@ -74,7 +74,7 @@ fn found(documents: &[Value], row: &Row) -> Vec<Place> {
             .iter()
             .any(|pattern| tulle_tests::places::fits(pattern, &field))
         {
-            found.extend(places(documents, &node));
+            found.extend(places(documents, node));
         }
     }
     found

@@ -27,14 +27,14 @@ pub(crate) fn invalid(seed: u64) -> Invalid {
     let before = valid(seed);
     let nodes = nodes();
     loop {
-        let node = dice.pick(&nodes);
-        let places = places(&before, &node);
+        let node = &nodes[dice.below(nodes.len())];
+        let places = places(&before, node);
         if node.path.is_empty() || places.is_empty() {
             continue;
         }
         let place = dice.pick(&places);
         let mut after = before.clone();
-        let Some((what, place)) = damage(dice, &node, place, &mut after) else {
+        let Some((what, place)) = damage(dice, node, place, &mut after) else {
             continue;
         };
         return Invalid {

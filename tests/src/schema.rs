@@ -1,5 +1,7 @@
 //! The fields of the App Mesh kinds, as their definitions have them.
 
+use std::sync::LazyLock;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray,
 };
@@ -38,7 +40,12 @@ pub const KINDS: [&str; 7] = [
 ];
 
 /// Every node, by kind, then in the order of the definitions.
-pub fn nodes() -> Vec<Node> {
+pub fn nodes() -> &'static [Node] {
+    static NODES: LazyLock<Vec<Node>> = LazyLock::new(read);
+    &NODES
+}
+
+fn read() -> Vec<Node> {
     let crds = appmesh_crds();
     let mut nodes = Vec::new();
     for kind in KINDS {
