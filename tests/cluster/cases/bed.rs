@@ -50,23 +50,35 @@ spec:
         "wait --for=condition=Ready pod/echo -n {ns} --timeout=60s"
     ));
 
-    // a pod reaches a Service by its name, and its own address through the Service
-    let mut load = case.exec(
-        ns,
-        "echo",
-        "app",
-        &[
-            "/usr/local/bin/tulle-sample",
-            "load",
-            "--to",
-            "echo.bed:80",
-            "--host",
+    // a pod reaches a Service by its name, and its own address through the Service; Ready is the
+    // API server's word, after which the node's rules for the Service still take a moment
+    let load = |seconds: &str| {
+        must(&mut case.exec(
+            ns,
             "echo",
-            "--seconds",
-            "0.5",
-        ],
+            "app",
+            &[
+                "/usr/local/bin/tulle-sample",
+                "load",
+                "--to",
+                "echo.bed:80",
+                "--host",
+                "echo",
+                "--seconds",
+                seconds,
+            ],
+        ))
+    };
+    case.eventually(
+        "the node's rules for the Service",
+        Duration::from_secs(15),
+        || {
+            let report = load("0.1");
+            anyhow::ensure!(report.contains("\"lost\":0"), "{report}");
+            Ok(())
+        },
     );
-    let report = must(&mut load);
+    let report = load("0.5");
     assert!(report.contains("\"lost\":0"), "{report}");
 
     // and so does the node, where tests run
