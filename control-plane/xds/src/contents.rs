@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::pool::Pool;
 use crate::resource::Resource;
 use crate::type_url::{TypeIndex, TypeTable, TypeUrl};
 
@@ -30,6 +31,16 @@ pub(crate) struct Contents {
     requires: Box<[u32]>,
     /// Types that there ever were resources of, as a bit mask.
     known: u32,
+    pools: Box<[Pools]>,
+}
+
+/// What the streams of a scope share, of one type.
+#[derive(Debug, Default)]
+pub(crate) struct Pools {
+    /// What they hold.
+    pub(crate) resources: Pool<Arc<Resource>>,
+    /// What they have asked for.
+    pub(crate) names: Pool<Arc<str>>,
 }
 
 /// Names that may have changed since a stream last looked; latest wins, so it is a set and not a queue.
@@ -53,6 +64,7 @@ impl Contents {
             known: 0,
             batch: 0,
             types: (0..len).map(|_| BTreeMap::new()).collect(),
+            pools: (0..len).map(|_| Pools::default()).collect(),
         }
     }
 

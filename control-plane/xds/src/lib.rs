@@ -14,6 +14,7 @@ mod contents;
 mod feed;
 mod frame;
 mod hints;
+mod pool;
 mod quarantine;
 mod resource;
 mod scope;

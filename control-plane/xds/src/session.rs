@@ -17,6 +17,7 @@ use crate::type_url::{TypeIndex, TypeTable, TypeUrl};
 mod emit;
 mod held;
 mod hold;
+mod known;
 mod nack;
 mod names;
 mod plan;

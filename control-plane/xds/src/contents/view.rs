@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Contents;
+use super::{Contents, Pools};
 use crate::resource::Resource;
 use crate::type_url::{Collection, TypeIndex};
 
@@ -83,6 +83,11 @@ impl<'a> View<'a> {
     /// Whether resources of type `user` may require resources of type `of`.
     pub(crate) fn may_require(&self, user: TypeIndex, of: TypeIndex) -> bool {
         self.group.may_require(user, of)
+    }
+
+    /// What the streams of the group share.
+    pub(crate) fn pools(&self, of: TypeIndex) -> &'a Pools {
+        &self.group.pools[of.slot()]
     }
 
     /// The stored spelling of a name, so that streams share one allocation.

@@ -135,7 +135,7 @@ impl Session {
         fresh: &[Arc<Resource>],
         gone: &[Arc<str>],
     ) -> Arc<[Arc<Resource>]> {
-        let known = self.types[of.slot()].held.all_known().iter();
+        let known = self.types[of.slot()].held.all_known();
         let mut set: BTreeMap<Arc<str>, Arc<Resource>> = known
             .chain(fresh)
             .map(|resource| (resource.name().clone(), resource.clone()))

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::known::Known;
+use crate::pool::Pool;
 use crate::resource::Resource;
 
-/// Accepted resources. Eight bytes each: the name and version are the resource's own.
+/// Accepted resources: the name and version are the resource's own.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    /// Sorted by name.
-    known: Vec<Arc<Resource>>,
+    known: Known,
     /// Versions the client brought from an earlier stream that are not the store's: nothing but their name is known.
     foreign: BTreeMap<Arc<str>, Arc<str>>,
 }
@@ -32,15 +33,16 @@ impl Held {
     }
 
     pub(crate) fn known(&self, name: &str) -> Option<&Arc<Resource>> {
-        self.position(name).ok().map(|at| &self.known[at])
+        self.known.get(name)
     }
 
     pub(crate) fn foreign(&self) -> &BTreeMap<Arc<str>, Arc<str>> {
         &self.foreign
     }
 
-    pub(crate) fn all_known(&self) -> &[Arc<Resource>] {
-        &self.known
+    /// In no order.
+    pub(crate) fn all_known(&self) -> impl Iterator<Item = &Arc<Resource>> {
+        self.known.iter()
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
@@ -73,7 +75,7 @@ impl Held {
         self.accept(adopted.into_iter(), |_, _, _| {});
     }
 
-    /// Accepts resources; those they replace are handed to `replaced`, new ones with `None`.
+    /// Accepts resources of different names; those they replace are handed to `replaced`, new ones with `None`.
     pub(crate) fn accept(
         &mut self,
         resources: impl ExactSizeIterator<Item = Arc<Resource>>,
@@ -83,37 +85,28 @@ impl Held {
         let mut added = Vec::new();
         for resource in resources {
             let was_foreign = self.foreign.remove(resource.name()).is_some();
-            match self.position(resource.name()) {
-                Ok(at) => {
-                    replaced(Some(&self.known[at]), was_foreign, &resource);
-                    self.known[at] = resource;
-                }
-                Err(at) => {
-                    replaced(None, was_foreign, &resource);
-                    if few {
-                        self.known.insert(at, resource);
-                    } else {
-                        added.push(resource);
-                    }
-                }
+            if few || self.known.get(resource.name()).is_some() {
+                let old = self.known.insert(resource.clone());
+                replaced(old.as_ref(), was_foreign, &resource);
+            } else {
+                replaced(None, was_foreign, &resource);
+                added.push(resource);
             }
         }
         if !added.is_empty() {
-            self.known.append(&mut added);
-            self.known.sort_by(|a, b| a.name().cmp(b.name()));
-            self.known.shrink_to_fit();
+            self.known.insert_new(added);
         }
     }
 
     /// Forgets a name; the resource comes back where it was known.
     pub(crate) fn forget(&mut self, name: &str) -> Option<Arc<Resource>> {
         self.foreign.remove(name);
-        self.position(name).ok().map(|at| self.known.remove(at))
+        self.known.remove(name)
     }
 
-    fn position(&self, name: &str) -> Result<usize, usize> {
-        self.known
-            .binary_search_by(|probe| (**probe.name()).cmp(name))
+    /// Shares with other streams what they hold too.
+    pub(crate) fn share(&mut self, pool: &Pool<Arc<Resource>>) {
+        self.known.share(pool);
     }
 }
 

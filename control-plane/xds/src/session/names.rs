@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::pool::Pool;
+
 /// Sorted, shared names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NameSet {
-    names: Vec<Arc<str>>,
+    names: Arc<Vec<Arc<str>>>,
     bytes: usize,
 }
 
@@ -39,13 +41,14 @@ impl NameSet {
         if let [name] = added.as_slice()
             && let Err(at) = self.position(name)
         {
-            self.names.insert(at, name.clone());
+            Arc::make_mut(&mut self.names).insert(at, name.clone());
             return;
         }
         if !added.is_empty() {
-            self.names.append(&mut added);
-            self.names.sort();
-            self.names.shrink_to_fit();
+            let names = Arc::make_mut(&mut self.names);
+            names.append(&mut added);
+            names.sort();
+            names.shrink_to_fit();
         }
     }
 
@@ -53,9 +56,17 @@ impl NameSet {
         let at = self.position(name);
         if let Ok(at) = at {
             self.bytes -= name.len();
-            self.names.remove(at);
+            Arc::make_mut(&mut self.names).remove(at);
         }
         at.is_ok()
+    }
+
+    /// Gives up its own list for an equal one of another stream, if there is one.
+    pub(crate) fn share(&mut self, pool: &Pool<Arc<str>>) {
+        // who shares it already does so with those in the pool
+        if Arc::strong_count(&self.names) == 1 && Arc::weak_count(&self.names) == 0 {
+            self.names = pool.share(&self.names, |a, b| a == b);
+        }
     }
 
     fn position(&self, name: &str) -> Result<usize, usize> {

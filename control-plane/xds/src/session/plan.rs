@@ -97,6 +97,7 @@ impl Session {
                 self.send(of, true, contents, now, &mut out);
             }
             self.converge(contents);
+            self.share(contents);
         }
         out.events = std::mem::take(&mut self.events);
         out
@@ -325,6 +326,18 @@ impl Session {
                 waits,
                 wake,
             },
+        }
+    }
+
+    /// Shares with other streams what has come to rest.
+    fn share(&mut self, contents: View<'_>) {
+        for of in self.table.indices() {
+            let state = &mut self.types[of.slot()];
+            if state.in_flight.is_none() && state.pending.is_empty() && !contents.is_private(of) {
+                let pools = contents.pools(of);
+                state.held.share(&pools.resources);
+                state.subscription.share(&pools.names);
+            }
         }
     }
 

@@ -45,7 +45,6 @@ impl Session {
             for resource in state
                 .held
                 .all_known()
-                .iter()
                 .chain(state.ghosts.values())
                 .chain(flight)
             {

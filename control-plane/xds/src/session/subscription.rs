@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::names::NameSet;
+use crate::pool::Pool;
 use crate::type_url::Collection;
 
 /// The name that means all.
@@ -152,6 +153,13 @@ impl Subscription {
         asked.wildcard_gained = !before && self.is_wildcard();
         asked.wildcard_lost = before && !self.is_wildcard();
         asked
+    }
+
+    /// Shares with other streams the names that they have asked for too.
+    pub(crate) fn share(&mut self, pool: &Pool<Arc<str>>) {
+        if let Self::Named { names, .. } = self {
+            names.share(pool);
+        }
     }
 
     fn take(&mut self) -> (bool, NameSet) {
