@@ -7,6 +7,8 @@
 mod analyze;
 #[path = "golden/cli.rs"]
 mod cli;
+#[path = "golden/documented.rs"]
+mod documented;
 #[path = "golden/inject.rs"]
 mod inject;
 #[path = "golden/odd.rs"]

@@ -9,10 +9,12 @@ mod text;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use tulle_crds::Object;
 use tulle_model::settings::Settings;
 use tulle_model::{Code, Finding, ObjectId, Severity, codes};
 use tulle_source::{Place, Problem, ProblemKind};
 
+use crate::engine::Engine;
 use crate::offline;
 use crate::translate::object_id;
 
@@ -62,7 +64,8 @@ pub fn files(paths: &[PathBuf], settings: Settings) -> anyhow::Result<Analysis> 
     let loaded = offline::load(paths, settings)?;
     let mut places = Places::new(loaded.places.clone());
     let mut statements: Vec<Statement> = loaded.problems.iter().map(of_problem).collect();
-    for finding in loaded.engine.findings() {
+    let objects = loaded.objects.iter().map(|observed| &observed.object);
+    for finding in findings(&loaded.engine, objects) {
         let place = places.of(&finding.object, &finding.field);
         statements.push(of_finding(finding, place));
     }
@@ -92,6 +95,26 @@ impl Analysis {
             .map(|statement| statement.severity)
             .max()
     }
+}
+
+/// What the mesh finds, and what AWS's API would refuse, which serving does not look for.
+fn findings<'a>(engine: &Engine, objects: impl Iterator<Item = &'a Object>) -> Vec<Finding> {
+    let mut findings = engine.findings();
+    let limits: Vec<Finding> = objects
+        .flat_map(tulle_appmesh::admit::aws_limits)
+        // What does not work here either needs no word on AWS.
+        .filter(|limit| {
+            !findings
+                .iter()
+                .any(|finding| is_of_same_field(finding, limit))
+        })
+        .collect();
+    findings.extend(limits);
+    findings
+}
+
+fn is_of_same_field(one: &Finding, other: &Finding) -> bool {
+    (&one.object, &one.field) == (&other.object, &other.field)
 }
 
 pub(crate) fn of_finding(finding: Finding, place: Option<Place>) -> Statement {

@@ -30,6 +30,9 @@ pub const FAULT: u8 = 1;
 /// Exit code of a run that could not be made: bad arguments, missing files, no permission.
 pub const UNABLE: u8 = 2;
 
+/// What is logged when nobody says otherwise by commands that end: they tell themselves why the API server did not answer.
+const ENDING_FILTER: &str = "tulle=info,warn,kube_client=off";
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
@@ -114,7 +117,11 @@ impl ConfigArg {
 /// Reads the arguments, does what they say, and tells how it went.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = logging::init(cli.log.as_deref(), cli.log_format) {
+    let by_default = match cli.command {
+        Command::Serve(_) => None,
+        _ => Some(ENDING_FILTER),
+    };
+    if let Err(error) = logging::init(cli.log.as_deref().or(by_default), cli.log_format) {
         print::complain(Severity::Error, &error.to_string());
         return ExitCode::from(UNABLE);
     }
@@ -146,6 +153,15 @@ pub fn run() -> ExitCode {
             ExitCode::from(UNABLE)
         }
     }
+}
+
+/// Runs to its end what has to wait for others.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting a thread")?
+        .block_on(work)
 }
 
 /// Reads a file; `-` is stdin.

@@ -175,11 +175,13 @@ fn notes(seen: &Seen, context: &Context<'_>, remarks: &mut BTreeSet<String>) -> 
 }
 
 /// What App Mesh did alike, so that nobody who moves has to hear of it.
-const AS_BEFORE: [Code; 5] = [
+const AS_BEFORE: [Code; 7] = [
     codes::AMBIGUOUS_PREFIX,
     codes::AWS_LIMIT,
+    codes::NO_CLIENT_CERTIFICATE,
     codes::ROUTE_WITHOUT_PORT,
     codes::TIMEOUT_CUT_SHORT,
+    codes::TLS_TO_PLAINTEXT,
     codes::UNKNOWN_FIELD,
 ];
 

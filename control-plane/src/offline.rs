@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 use serde_json::Value;
 use tulle_envoy::Compiled;
 use tulle_model::settings::Settings;
 use tulle_model::{Finding, ObjectId};
-use tulle_source::{FileSource, Place, Problem};
+use tulle_source::{FileSource, Observed, Place, Problem};
 use tulle_xds::{Resource, TypeUrl};
 
 use crate::engine::{Engine, Group};
@@ -19,12 +20,14 @@ use crate::translate::translate;
 pub struct Loaded {
     /// The mesh.
     pub engine: Engine,
+    /// Its objects.
+    pub objects: Vec<Arc<Observed>>,
     /// What is wrong with the files themselves.
-    pub problems: std::sync::Arc<[Problem]>,
+    pub problems: Arc<[Problem]>,
     /// Where each object stands.
     pub places: BTreeMap<ObjectId, Place>,
     /// How many documents of which `apiVersion` and `kind` are passed over.
-    pub passed_over: std::sync::Arc<BTreeMap<(String, String), usize>>,
+    pub passed_over: Arc<BTreeMap<(String, String), usize>>,
 }
 
 /// Reads manifests and links them.
@@ -33,20 +36,21 @@ pub fn load(paths: &[PathBuf], settings: Settings) -> anyhow::Result<Loaded> {
     let mut engine = Engine::new(settings);
     let mut places = BTreeMap::new();
     let mut batch = Vec::new();
+    let mut objects = Vec::new();
     for change in initial.changes {
         let (id, translated) = translate(&change);
-        if let Some(place) = change
-            .object
-            .as_ref()
-            .and_then(|observed| observed.place.clone())
-        {
-            places.insert(id.clone(), place);
+        if let Some(observed) = change.object {
+            if let Some(place) = &observed.place {
+                places.insert(id.clone(), place.clone());
+            }
+            objects.push(observed);
         }
         batch.push((id, translated));
     }
     engine.apply(batch);
     Ok(Loaded {
         engine,
+        objects,
         problems: initial.problems,
         places,
         passed_over: initial.passed_over,
@@ -54,7 +58,7 @@ pub fn load(paths: &[PathBuf], settings: Settings) -> anyhow::Result<Loaded> {
 }
 
 /// All resources of a group, by type in the order in which they are sent, then by name.
-pub fn resources(engine: &mut Engine, group: &Group) -> Vec<std::sync::Arc<Resource>> {
+pub fn resources(engine: &mut Engine, group: &Group) -> Vec<Arc<Resource>> {
     const ORDER: [TypeUrl; 4] = [TypeUrl::CDS, TypeUrl::EDS, TypeUrl::LDS, TypeUrl::RDS];
     let mut resources = engine.peek(group);
     resources.sort_by_key(|resource| {
@@ -65,7 +69,7 @@ pub fn resources(engine: &mut Engine, group: &Group) -> Vec<std::sync::Arc<Resou
 }
 
 /// One section per type, as Envoy's JSON.
-pub fn sections(resources: &[std::sync::Arc<Resource>]) -> anyhow::Result<Value> {
+pub fn sections(resources: &[Arc<Resource>]) -> anyhow::Result<Value> {
     let mut sections: Vec<(&str, Vec<Value>)> = Vec::new();
     for resource in resources {
         let type_url = resource.type_url();

@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::net::sockopt::ip_original_dst;
@@ -18,7 +19,10 @@ struct Namespace(String);
 
 impl Namespace {
     fn new(name: &str) -> Arc<Self> {
-        let name = format!("tulle-capture-{}-{name}", std::process::id());
+        // Cases run beside each other in one process.
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tulle-capture-{}-{number}-{name}", std::process::id());
         ip(&["netns", "add", &name]);
         ip(&["-n", &name, "link", "set", "lo", "up"]);
         Arc::new(Self(name))

@@ -7,7 +7,7 @@ use tulle_tests::manifests::{document, kube_service, mesh, node, service};
 use tulle_tests::process::wait_for;
 use tulle_tests::stats;
 
-use crate::table::{Expect, play};
+use crate::table::{Expect, SOON, play, play_soon};
 use crate::weights::{Split, weights};
 
 #[test]
@@ -23,7 +23,7 @@ fn a_killed_control_plane_is_not_felt_and_resends_nothing() {
             std::thread::sleep(Duration::from_secs(2));
             bed.control_plane().restart();
         }
-        wait_for("every proxy to come back", Duration::from_secs(15), || {
+        wait_for("every proxy to come back", SOON, || {
             let page = bed.control_plane().get("/debug/proxies")?;
             let page: serde_json::Value = serde_json::from_str(&page).ok()?;
             (page["streams"].as_array()?.len() == 3).then_some(())
@@ -46,11 +46,10 @@ fn a_killed_control_plane_is_not_felt_and_resends_nothing() {
     assert_eq!(before, updates(), "an Envoy was sent something");
     // And it still takes changes.
     split.bed.save("router.yaml", &weights(0, 100));
-    std::thread::sleep(Duration::from_millis(500));
-    assert_eq!(
-        split.load(1.0, 100).answers.keys().collect::<Vec<_>>(),
-        ["green"]
-    );
+    wait_for("green alone", SOON, || {
+        let answers = split.load(0.5, 100).answers;
+        (answers.keys().collect::<Vec<_>>() == ["green"]).then_some(())
+    });
     split.bed.assert_content();
 }
 
@@ -104,7 +103,7 @@ fn twenty_corruptions_are_told_and_touch_nobody_else() {
     split.call_also(&["color", "still"]);
     let call = serde_json::json!({"id": "still", "to": "10.96.0.1:8080", "host": "still.shop.svc.cluster.local"});
     let call = [serde_json::from_value(call).expect("a call")];
-    wait_for("the bystander", Duration::from_secs(5), || {
+    wait_for("the bystander", SOON, || {
         stats::play(&split.client, &call)[0]
             .seen
             .is_some()
@@ -125,27 +124,19 @@ fn twenty_corruptions_are_told_and_touch_nobody_else() {
     let outcome = split.under_load(40.0, 200, |bed| {
         for (n, (file, text, told)) in all.iter().enumerate() {
             bed.save(file, text);
-            let page = wait_for(
-                &format!("a word on corruption {n} ({told})"),
-                Duration::from_secs(5),
-                || {
-                    let findings = bed.control_plane().get("/debug/findings")?;
-                    findings.contains(told).then_some(findings)
-                },
-            );
+            let page = wait_for(&format!("a word on corruption {n} ({told})"), SOON, || {
+                let findings = bed.control_plane().get("/debug/findings")?;
+                findings.contains(told).then_some(findings)
+            });
             assert!(page.contains("message"), "{page}");
             bed.save("router.yaml", &weights(50, 50));
             bed.save("extra.yaml", "");
-            wait_for(
-                &format!("corruption {n} to be mended"),
-                Duration::from_secs(5),
-                || {
-                    let findings = bed.control_plane().get("/debug/findings")?;
-                    let findings: serde_json::Value = serde_json::from_str(&findings).ok()?;
-                    let empty = |key: &str| findings[key].as_array().is_some_and(Vec::is_empty);
-                    (empty("findings") && empty("problems") && empty("refusals")).then_some(())
-                },
-            );
+            wait_for(&format!("corruption {n} to be mended"), SOON, || {
+                let findings = bed.control_plane().get("/debug/findings")?;
+                let findings: serde_json::Value = serde_json::from_str(&findings).ok()?;
+                let empty = |key: &str| findings[key].as_array().is_some_and(Vec::is_empty);
+                (empty("findings") && empty("problems") && empty("refusals")).then_some(())
+            });
         }
     });
     let bystander: tulle_tests::sample::load::Outcome =
@@ -250,7 +241,7 @@ fn what_a_real_envoy_refuses_is_told_on_its_object_and_harms_no_other() {
     bed.application(&app, "app", &["--http", "0.0.0.0:8080"]);
     bed.sidecar(&edge, "virtualgateway/shop/in", &[]);
     let answers = |port: u16| {
-        play(
+        play_soon(
             &client,
             (edge.address, port).into(),
             "any.example",
@@ -261,7 +252,7 @@ fn what_a_real_envoy_refuses_is_told_on_its_object_and_harms_no_other() {
     answers(8088);
     // Envoy is not root, so it cannot listen on port 80; 8089 is new and good.
     bed.save("gateway.yaml", &gateway(&[80, 8088, 8089]));
-    let told = wait_for("word of the refusal", Duration::from_secs(5), || {
+    let told = wait_for("word of the refusal", SOON, || {
         let page = bed.control_plane().get("/debug/findings")?;
         let page: serde_json::Value = serde_json::from_str(&page).ok()?;
         page["refusals"].as_array()?.first().cloned()
@@ -274,20 +265,33 @@ fn what_a_real_envoy_refuses_is_told_on_its_object_and_harms_no_other() {
             .is_some_and(|why| why.contains("ermission denied")),
         "{told}"
     );
-    assert!(bed.control_plane().log().contains("VirtualGateway shop/in"));
+    wait_for("the same in the log", SOON, || {
+        let log = bed.control_plane().log();
+        log.contains("VirtualGateway shop/in").then_some(())
+    });
     answers(8088);
     answers(8089);
     // Later changes still arrive, and the poison is not sent again and again.
-    std::thread::sleep(Duration::from_secs(2));
     let rejected = || {
         stats::stats(&edge, "lds.update_rejected")
             .values()
             .sum::<u64>()
     };
-    let before = rejected();
+    let before = wait_for("the last refusal", SOON, || {
+        let before = rejected();
+        std::thread::sleep(Duration::from_secs(2));
+        (rejected() == before).then_some(before)
+    });
     bed.save(
         "mesh.yaml",
         &text.replace("prefix: /}", "prefix: /, method: GET}"),
+    );
+    play_soon(
+        &client,
+        (edge.address, 8088).into(),
+        "any.example",
+        false,
+        &[("POST /", &[], Expect::Status(404))],
     );
     std::thread::sleep(Duration::from_secs(2));
     answers(8088);
@@ -295,14 +299,10 @@ fn what_a_real_envoy_refuses_is_told_on_its_object_and_harms_no_other() {
     assert!(before <= 3, "refused {before} times");
     // Mended: nothing is left to tell.
     bed.save("gateway.yaml", &gateway(&[8088, 8089]));
-    wait_for(
-        "the refusal to be forgotten",
-        Duration::from_secs(5),
-        || {
-            let page: serde_json::Value =
-                serde_json::from_str(&bed.control_plane().get("/debug/findings")?).ok()?;
-            page["refusals"].as_array()?.is_empty().then_some(())
-        },
-    );
+    wait_for("the refusal to be forgotten", SOON, || {
+        let page: serde_json::Value =
+            serde_json::from_str(&bed.control_plane().get("/debug/findings")?).ok()?;
+        page["refusals"].as_array()?.is_empty().then_some(())
+    });
     answers(8089);
 }

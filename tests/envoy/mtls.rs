@@ -8,12 +8,14 @@ use tulle_model::policy::MtlsMode;
 use tulle_model::settings::Settings;
 use tulle_tests::manifests::{kube_service, mesh, node, service};
 use tulle_tests::netns::{Host, Network};
-use tulle_tests::process::{Process, output};
+use tulle_tests::process::{Process, output, wait_for};
 use tulle_tests::sample::http_client::{Answer, Call};
 use tulle_tests::sample::tcp;
 use tulle_tests::static_envoy::{self, Authority};
 use tulle_tests::wire::Tap;
 use tulle_tests::{programs, sidecar, stats};
+
+use crate::table::SOON;
 
 const HTTP: u16 = 8080;
 const GRPC: u16 = 9000;
@@ -178,10 +180,15 @@ fn proxies_speak_mtls_among_themselves_and_others_are_served_while_it_is_permiss
         );
         assert_eq!(pair.handshakes(), n as u64 + 1);
     }
-    let outcome = pair.greet(&pair.client);
-    assert_eq!(outcome.lost, 0, "{outcome:?}");
-    assert!(outcome.slowest_ms < 500, "{outcome:?}");
-    assert_eq!(pair.handshakes(), 5);
+    // A server that speaks first must not wait: if it had to, it would have to every time.
+    let mut handshakes = 2;
+    wait_for("connections without a wait", SOON, || {
+        let outcome = pair.greet(&pair.client);
+        assert_eq!(outcome.lost, 0, "{outcome:?}");
+        handshakes += 3;
+        (outcome.slowest_ms < 500).then_some(())
+    });
+    assert_eq!(pair.handshakes(), handshakes);
     let seen = tap.seen();
     assert!(!seen.is_empty());
     assert!(
@@ -208,12 +215,13 @@ fn proxies_speak_mtls_among_themselves_and_others_are_served_while_it_is_permiss
         assert_eq!(caller(&answer), None);
     }
     assert!(contains(&tap.seen(), SECRET), "the tap sees nothing");
-    let outcome = pair.greet(&pair.stranger);
-    assert_eq!(outcome.lost, 0, "{outcome:?}");
-    assert!(
-        (900..2500).contains(&outcome.slowest_ms),
-        "as long as a hello is waited for: {outcome:?}"
-    );
+    // As long as a hello is waited for.
+    wait_for("connections with one wait each", SOON, || {
+        let outcome = pair.greet(&pair.stranger);
+        assert_eq!(outcome.lost, 0, "{outcome:?}");
+        assert!(outcome.slowest_ms >= 900, "{outcome:?}");
+        (outcome.slowest_ms < 2500).then_some(())
+    });
     // So is one whose application speaks TLS itself: what it says goes to the application.
     let taken = || -> u64 {
         let name = "tcp.ingress.tcp.7000.downstream_cx_total";
@@ -222,7 +230,7 @@ fn proxies_speak_mtls_among_themselves_and_others_are_served_while_it_is_permiss
     let before = taken();
     assert!(!pair.says_hello(TCP).contains("BEGIN CERTIFICATE"));
     assert_eq!(taken(), before + 1);
-    assert_eq!(pair.handshakes(), 5);
+    assert_eq!(pair.handshakes(), handshakes);
 }
 
 #[test]

@@ -17,8 +17,8 @@ fn overload(client: &Host, to: &str, watched: &Host, cluster: &str) -> (Outcome,
     command.args(["--rate", "100", "--seconds", "3"]);
     let load = std::thread::spawn(move || output(&mut command, b""));
     let (mut most, mut open) = (0, false);
-    for _ in 0..10 {
-        std::thread::sleep(Duration::from_millis(200));
+    while !load.is_finished() {
+        std::thread::sleep(Duration::from_millis(100));
         let gauges = stats::stats(watched, &format!("{cluster}.*(cx_open|upstream_cx_active)"));
         let gauge = |name: &str| {
             let found = gauges.iter().find(|(own, _)| own.ends_with(name));
@@ -70,7 +70,7 @@ fn a_node_takes_no_more_than_its_pool() {
     assert!(most <= 2 && open, "{most} connections, open {open}");
     assert!(counter(&server, &format!("{cluster}.upstream_cx_overflow")) > 0);
     assert!(counter(&server, &format!("{cluster}.upstream_rq_pending_overflow")) > 0);
-    let lines = wait_for("lines of the log", Duration::from_secs(20), || {
+    let lines = wait_for("lines of the log", Duration::from_secs(40), || {
         let log = bed.work().join("proxy-virtualnode-shop-web/envoy.log");
         let log = std::fs::read_to_string(log).ok()?;
         let lines = log.lines().filter_map(|line| line.strip_prefix("LINE "));

@@ -96,7 +96,7 @@ fn envoy(host: &Host, folder: &Path, program: &Path, pod: &Value) -> Process {
 /// What a kubelet on another host is answered: the status, and gRPC's own if there is one.
 fn asked(from: &Host, to: Ipv4Addr, probe: &Value) -> String {
     let mut command = from.command("curl");
-    command.args(["-s", "-o", "/dev/null", "--max-time", "2", "-D", "-"]);
+    command.args(["-s", "-o", "/dev/null", "--max-time", "10", "-D", "-"]);
     if let Some(get) = probe["httpGet"].as_object() {
         assert_eq!(get["scheme"], "HTTP");
         command.arg(format!(

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use tulle_tests::netns::Host;
 use tulle_tests::sample::http_client::Call;
 use tulle_tests::stats;
+
+/// How long a change may take on a busy machine until it is seen.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// What has to come back.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +35,41 @@ pub(crate) type Row = (
 
 /// Plays the rows from `host` to `to` and compares; all differences are shown together.
 pub(crate) fn play(host: &Host, to: SocketAddr, default_host: &str, http2: bool, rows: &[Row]) {
+    let wrong = differences(host, to, default_host, http2, rows);
+    assert!(
+        wrong.is_empty(),
+        "{} of {} rows are wrong:\n{}",
+        wrong.len(),
+        rows.len(),
+        wrong.join("\n")
+    );
+}
+
+/// The same of what is true a moment after something else is: plays until all rows are right at once.
+pub(crate) fn play_soon(
+    host: &Host,
+    to: SocketAddr,
+    default_host: &str,
+    http2: bool,
+    rows: &[Row],
+) {
+    let end = Instant::now() + SOON;
+    while Instant::now() < end {
+        if differences(host, to, default_host, http2, rows).is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    play(host, to, default_host, http2, rows);
+}
+
+fn differences(
+    host: &Host,
+    to: SocketAddr,
+    default_host: &str,
+    http2: bool,
+    rows: &[Row],
+) -> Vec<String> {
     let calls: Vec<Call> = rows
         .iter()
         .map(|(line, headers, _)| {
@@ -75,11 +114,5 @@ pub(crate) fn play(host: &Host, to: SocketAddr, default_host: &str, http2: bool,
             ));
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {} rows are wrong:\n{}",
-        wrong.len(),
-        rows.len(),
-        wrong.join("\n")
-    );
+    wrong
 }

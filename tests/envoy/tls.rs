@@ -13,6 +13,8 @@ use tulle_tests::sample::http_client::Call;
 use tulle_tests::static_envoy::{Authority, Certificate};
 use tulle_tests::stats;
 
+use crate::table::SOON;
+
 const HOST: &str = "web.shop.svc.cluster.local";
 
 const PLAIN: u16 = 8080;
@@ -221,7 +223,7 @@ fn clients_and_servers_secure_their_calls_as_the_table_says() {
             .unwrap_or_default()
     };
     let told = format!("file-cert:{at}/late.pem~{at}/late.key");
-    wait_for("the refusal", Duration::from_secs(10), || {
+    wait_for("the refusal", SOON, || {
         let page = findings(&mut bed);
         (page.contains(&told) && page.contains("secretMounts")).then_some(())
     });
@@ -229,7 +231,7 @@ fn clients_and_servers_secure_their_calls_as_the_table_says() {
     assert!(page.contains("\"tls-to-plaintext\"") && page.contains("\"no-client-certificate\""));
     // They come, and nobody does anything.
     write(&certs, "late", &authority.certificate_for(HOST));
-    wait_for("the late certificate", Duration::from_secs(10), || {
+    wait_for("the late certificate", SOON, || {
         (statuses(&checked, &[MISSING]) == [200]).then_some(())
     });
     wait_for("the end of the refusal", Duration::from_secs(60), || {
@@ -238,7 +240,7 @@ fn clients_and_servers_secure_their_calls_as_the_table_says() {
 
     // A certificate is exchanged as a mounted Secret is, and the next connection shows it.
     write(&certs, "web", &other.certificate_for(HOST));
-    wait_for("the new certificate", Duration::from_secs(20), || {
+    wait_for("the new certificate", SOON, || {
         (statuses(&wrong, &[STRICT, HTTP2]) == [200, 200]).then_some(())
     });
 }

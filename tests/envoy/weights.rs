@@ -9,6 +9,8 @@ use tulle_tests::process::{output, wait_for};
 use tulle_tests::sample::load::Outcome;
 use tulle_tests::{netns::Host, programs};
 
+use crate::table::SOON;
+
 /// A client, two coloured servers with sidecars, and a router between them.
 pub(crate) struct Split {
     pub(crate) bed: Bed,
@@ -67,7 +69,7 @@ impl Split {
             bed.sidecar(host, &format!("virtualnode/shop/{name}"), &[8080]);
         }
         bed.sidecar(&client, "virtualnode/shop/client", &[]);
-        wait_for("the first answer", Duration::from_secs(10), || {
+        wait_for("the first answer", SOON, || {
             (Self {
                 bed: Bed::new(),
                 client: client.clone(),
@@ -78,6 +80,12 @@ impl Split {
                 .then_some(())
         });
         Self { bed, client }
+    }
+
+    /// What the control plane tells of changes.
+    fn changes(&mut self) -> serde_json::Value {
+        let page = self.bed.control_plane().get("/debug/changes");
+        serde_json::from_str(&page.expect("the page of changes")).expect("JSON")
     }
 
     /// Declares the client's backends anew.
@@ -128,10 +136,13 @@ impl Split {
 
 #[test]
 fn shares_follow_the_weights() {
-    let split = Split::new();
-    for (blue, green) in [(100, 0), (50, 50), (0, 100), (70, 30)] {
+    let mut split = Split::new();
+    for (blue, green) in [(50, 50), (0, 100), (70, 30), (100, 0)] {
+        let before = split.changes()["converged"].as_u64();
         split.bed.save("router.yaml", &weights(blue, green));
-        std::thread::sleep(Duration::from_millis(500));
+        wait_for("every proxy to take the change", SOON, || {
+            (split.changes()["converged"].as_u64() > before).then_some(())
+        });
         let outcome = split.load(3.0, 400);
         assert_eq!(outcome.lost, 0, "{outcome:?}");
         let total = outcome.requests as f64;
@@ -168,12 +179,7 @@ fn two_hundred_changes_in_a_minute_lose_nothing() {
     assert_eq!(outcome.lost, 0, "{outcome:?}");
     assert!(outcome.answers.len() == 2, "{outcome:?}");
     split.bed.assert_content();
-    let changes = split
-        .bed
-        .control_plane()
-        .get("/debug/changes")
-        .expect("the page of changes");
-    let changes: serde_json::Value = serde_json::from_str(&changes).expect("JSON");
+    let changes = split.changes();
     let converged = changes["converged"].as_u64().unwrap_or_default();
     assert!(converged >= 190, "{changes}");
     let millis = |key: &str| changes[key].as_f64().unwrap_or_default();

@@ -31,6 +31,47 @@ struct Row {
     values: Vec<Value>,
 }
 
+/// An annotation of our own group.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Annotation {
+    /// The kind that has it.
+    kind: String,
+    /// Its name.
+    name: String,
+    /// Its value, in which the text or key `ODD` stands for each of `values`.
+    value: Value,
+    /// Whether something need not follow from it.
+    #[serde(default)]
+    quiet: bool,
+    /// What is put there.
+    values: Vec<Value>,
+}
+
+fn annotations() -> Vec<Annotation> {
+    let value = tulle_proto::from_yaml(include_str!("odd-annotations.yaml")).expect("YAML");
+    serde_json::from_value(value).expect("rows")
+}
+
+/// A value in which another stands where it says so; as a key, only text can.
+fn filled(template: &Value, odd: &Value) -> Value {
+    match template {
+        Value::String(text) if text == "ODD" => odd.clone(),
+        Value::Array(items) => items.iter().map(|item| filled(item, odd)).collect(),
+        Value::Object(members) => {
+            let members = members.iter().map(|(key, value)| {
+                let key = match (key.as_str(), odd) {
+                    ("ODD", Value::String(odd)) => odd.clone(),
+                    _ => key.clone(),
+                };
+                (key, filled(value, odd))
+            });
+            Value::Object(members.collect())
+        }
+        other => other.clone(),
+    }
+}
+
 fn rows() -> Vec<Row> {
     let value = tulle_proto::from_yaml(include_str!("odd.yaml")).expect("YAML");
     serde_json::from_value(value).expect("rows")
@@ -163,6 +204,22 @@ fn whatever_is_written_is_loaded_by_envoy_or_told() {
                 }
                 show(after, &what, &mut wrong);
             }
+        }
+    }
+    for row in annotations() {
+        for value in &row.values {
+            let mut changed = base.clone();
+            let odd = filled(&row.value, &unfolded(value)).to_string();
+            for object in changed.iter_mut().filter(|own| own["kind"] == *row.kind) {
+                object["metadata"]["annotations"][&row.name] = odd.as_str().into();
+            }
+            assert_ne!(changed, base, "there is no {}", row.kind);
+            let after = made(&changed);
+            let what = format!("{} of {} = {odd}", row.name, row.kind);
+            if !row.quiet && after.sent == before.sent && after.said == before.said {
+                wrong.push(format!("{what}: nothing follows and nothing is said"));
+            }
+            show(after, &what, &mut wrong);
         }
     }
     show(before, "base", &mut wrong);

@@ -1,24 +1,16 @@
 //! What is wrong is told: of random meshes in which one thing is wrong none stops Tulle, and each has a finding that
 //! names the field. What is left of them, Envoy loads.
-//!
-//! A mesh is made of its number, which a failure names; `TULLE_MESH=NUMBER` looks at that one alone and prints it.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tulle_control_plane::engine::Group;
-use tulle_tests::built::{Built, yaml};
-use tulle_tests::loadable;
-use tulle_tests::programs;
-use tulle_tests::validate::Bundle;
+use tulle_tests::built::Built;
 
 use crate::invalid::{Invalid, invalid};
-use crate::valid_meshes::{is_alone, numbers, settings};
+use crate::numbered::{ToEnvoy, build, build_shown, judge_all};
 
 /// Of so many meshes, what is left of one is shown to Envoy.
 const ONE_OF: u64 = 4;
-/// Meshes that Envoy judges at a time.
-const TOGETHER: usize = 50;
 
 /// What is said: the kind, namespace and name, the field, and the whole of it.
 type Said = (String, String, String);
@@ -59,7 +51,7 @@ fn names(said: &str, wrong: &str) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-fn judge(number: u64, bundle: &mut Bundle, loader: &loadable::Loader) -> Option<String> {
+fn judge(number: u64, to_envoy: &mut ToEnvoy) -> Vec<String> {
     let Invalid {
         before,
         after,
@@ -67,51 +59,26 @@ fn judge(number: u64, bundle: &mut Bundle, loader: &loadable::Loader) -> Option<
         field,
         what,
     } = invalid(number);
-    let mut built = Built::new(&after, settings());
-    if is_alone() {
-        eprintln!("{}{}", yaml(&after), built.said().join("\n"));
-    }
+    let mut built = build_shown(&after);
+    let mut wrong = Vec::new();
     if number.is_multiple_of(ONE_OF) {
-        for proxy in built.engine.proxies() {
-            let group = Group {
-                proxy,
-                capture: "transparent".parse().expect("a capture"),
-            };
-            match loader.bootstrap(&mut built.engine, &group) {
-                Ok(bootstrap) => bundle.add(&format!("mesh {number}, {group}"), bootstrap),
-                Err(error) => return Some(format!("mesh {number}: {group}: {error}")),
-            }
-        }
+        wrong = to_envoy.add(number, &mut built);
     }
     let object = name(&after[document]);
-    let known = said(&Built::new(&before, settings()));
+    let known = said(&build(&before));
     let new: Vec<Said> = said(&built).difference(&known).cloned().collect();
     let is_named = new
         .iter()
         .any(|(whose, place, _)| *whose == object && names(place, &field));
-    (!is_named).then(|| {
+    if !is_named {
         let pointer: String = field.replace('[', "/").replace(']', "").replace('.', "/");
         let value = after[document].pointer(&format!("/{pointer}"));
-        format!("mesh {number}: {object}: {field} ({what}: {value:?}): {new:?}")
-    })
+        wrong.push(format!("{object}: {field} ({what}: {value:?}): {new:?}"));
+    }
+    wrong
 }
 
 #[test]
 fn every_invalid_mesh_has_a_finding_that_names_the_field() {
-    let loader = loadable::Loader::new();
-    let mut wrong = Vec::new();
-    for numbers in numbers().chunks(TOGETHER) {
-        let mut bundle = Bundle::default();
-        let found = numbers
-            .iter()
-            .filter_map(|number| judge(*number, &mut bundle, &loader));
-        wrong.extend(found);
-        wrong.extend(bundle.validate(&programs::envoy()).err());
-    }
-    assert!(
-        wrong.is_empty(),
-        "{} are wrong:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    judge_all(judge);
 }

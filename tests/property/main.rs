@@ -5,6 +5,7 @@ mod accepted;
 mod incremental;
 mod invalid;
 mod invalid_meshes;
+mod numbered;
 mod universe;
 mod valid;
 mod valid_meshes;

@@ -1,6 +1,7 @@
 //! Valid meshes: every field of every kind, each with a value that App Mesh took, every reference resolved.
 //! A number makes a mesh, always the same one.
 
+mod annotations;
 mod dice;
 mod gateways;
 mod kubernetes;

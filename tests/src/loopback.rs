@@ -203,6 +203,16 @@ impl Loopback {
         self.runtime.spawn(http_server::serve(listen, behaviour));
     }
 
+    /// Has something done beside the test, such as an application of another kind.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(work);
+    }
+
+    /// Does something and waits for it.
+    pub fn run<F: Future>(&self, work: F) -> F::Output {
+        self.runtime.block_on(work)
+    }
+
     /// Writes the files of a proxy; `state` is the control plane's own unless it is to be a stranger's.
     pub fn bootstrap(&self, proxy: &str, block: LoopbackBlock, state: &Path) -> Bootstrap {
         let folder = self

@@ -9,6 +9,8 @@ use tulle_model::matching::{HostMatch, HttpMatch, PathMatch, PathRewrite, ValueM
 use tulle_model::{Finding, ObjectId, Severity, codes, re2};
 use tulle_proto::RE2_PROGRAM_SIZE;
 
+mod extras;
+
 /// Longest name of a query parameter, in bytes.
 const LONGEST_QUERY_NAME: usize = 1024;
 
@@ -49,12 +51,15 @@ impl Refusal {
 
 /// A service's route.
 pub(crate) fn route(route: &Route) -> Result<(), Refusal> {
-    http_match(&route.matches)
+    http_match(&route.matches)?;
+    extras::of_route(&route.extras)
 }
 
 /// A gateway's route, without the routes behind it.
 pub(crate) fn gateway_route(route: &GatewayRoute) -> Result<(), Refusal> {
     http_match(&route.matches)?;
+    extras::header_edits(&route.request_headers)?;
+    extras::header_edits(&route.response_headers)?;
     match &route.host {
         HostMatch::Any => {}
         HostMatch::Exact(name) => host(name)?,

@@ -8,6 +8,7 @@
 mod algebra;
 mod conditions;
 mod cover;
+mod headers;
 mod path;
 mod re2;
 
@@ -19,6 +20,8 @@ use tulle_model::{Finding, ObjectId, Severity, Str, codes};
 
 use conditions::{ConditionError, Rewritten};
 use path::{GatewayPath, PathError, PathPart};
+
+pub use headers::HeaderSteps;
 
 /// What one gateway route becomes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,6 +52,10 @@ pub struct ComposedRoute {
     pub rewrite: Rewrite,
     /// What the host becomes; `None`: it stays.
     pub host_rewrite: Option<Str>,
+    /// What is done to the request's headers.
+    pub request_headers: HeaderSteps,
+    /// What is done to the answer's headers.
+    pub response_headers: HeaderSteps,
     /// What becomes of the request.
     pub action: Action,
 }
@@ -144,6 +151,11 @@ pub fn compose(route: &GatewayRoute) -> Composed {
         path_headers: Vec::new(),
         rewrite: Rewrite::Keep,
         host_rewrite: None,
+        request_headers: HeaderSteps::default(),
+        response_headers: HeaderSteps {
+            first: route.response_headers.clone(),
+            ..HeaderSteps::default()
+        },
         action: Action::NotFound,
     };
     if let Some(service) = &route.service {
@@ -191,6 +203,7 @@ fn pair(
         let rewritten = Rewritten {
             host: route.host_rewrite.as_deref(),
             path: part.rewrite != Rewrite::Keep,
+            headers: &route.request_headers,
         };
         // The other parts have the same conditions.
         let Some(rest) = conditions::join(&route.matches, &target.matches, rewritten)? else {
@@ -209,6 +222,14 @@ fn pair(
             path_headers,
             rewrite,
             host_rewrite: route.host_rewrite.clone(),
+            request_headers: HeaderSteps::new(
+                &route.request_headers,
+                &target.extras.request_headers,
+            ),
+            response_headers: HeaderSteps::new(
+                &target.extras.response_headers,
+                &route.response_headers,
+            ),
             action: Action::Forward(target.clone()),
         });
     }
@@ -250,6 +271,9 @@ impl PairError {
             Self::Condition(ConditionError::Header(_, error)) => error.help(),
             Self::Condition(ConditionError::RewrittenPath) => {
                 "put the condition into the route's own path, or switch the gateway route's rewrite off"
+            }
+            Self::Condition(ConditionError::ChangedHeader(_)) => {
+                "have the gateway route set the header to a plain value or remove it, or leave it alone"
             }
         };
         Finding::new(

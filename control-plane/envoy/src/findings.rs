@@ -30,8 +30,10 @@ pub fn findings(view: &ProxyView, capture: Capture) -> Vec<Finding> {
 
 fn outbound(port: &OutboundPort, capture: Capture, findings: &mut Vec<Finding>) {
     for service in port.http.iter().map(|service| &service.routes) {
-        if let Err(refusal) = accepted::host(&service.host) {
-            findings.push(refusal.finding(&service.object, &service.host));
+        for host in std::iter::once(&service.host).chain(&service.host_aliases) {
+            if let Err(refusal) = accepted::host(host) {
+                findings.push(refusal.finding(&service.object, host));
+            }
         }
         routes(&service.routes, findings);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tulle_model::Name;
 use tulle_model::endpoint::{Endpoint, EndpointSet, EndpointSetId};
+use tulle_model::extras::{HeaderEdits, RouteExtras};
 use tulle_model::linked::{
     ClusterMtls, Destination, Discovery, Gateway, GatewayListener, GatewayRoute, HostRoutes,
     Inbound, OutboundPort, OutboundService, OutboundTcp, ProxyView, Role, Route, Sidecar,
@@ -87,6 +88,7 @@ pub(crate) fn route(name: &str, matches: HttpMatch, targets: &[(&str, u32)]) -> 
             .collect(),
         limits: limits(),
         retry: Some(implicit_retry()),
+        extras: RouteExtras::default(),
     }
 }
 
@@ -185,6 +187,7 @@ pub(crate) fn colour() -> HostRoutes {
     HostRoutes {
         object: object("VirtualService", "colour"),
         host: "colour.shop.svc.cluster.local".into(),
+        host_aliases: Vec::new(),
         port: 80,
         protocol: Protocol::Http,
         routes,
@@ -250,6 +253,7 @@ fn ledger() -> HostRoutes {
     HostRoutes {
         object: object("VirtualService", "ledger"),
         host: "ledger.shop".into(),
+        host_aliases: Vec::new(),
         port: 80,
         protocol: Protocol::Grpc,
         routes: vec![Route {
@@ -310,6 +314,7 @@ pub(crate) fn sidecar(egress: EgressPolicy) -> ProxyView {
         mtls: MtlsMode::Off,
         tls: None,
         pool: None,
+        rate_limit: None,
     };
     ProxyView {
         role: Role::Sidecar(Sidecar {
@@ -353,6 +358,8 @@ pub(crate) fn gateway_route(name: &str, host: HostMatch, matches: HttpMatch) -> 
         path_rewrite: PathRewrite::Prefix("/".into()),
         host_rewrite: Some("colour.shop.svc.cluster.local".into()),
         service: Some(Arc::new(colour())),
+        request_headers: HeaderEdits::default(),
+        response_headers: HeaderEdits::default(),
     }
 }
 
@@ -363,6 +370,7 @@ pub(crate) fn gateway() -> ProxyView {
         protocol,
         tls: None,
         pool: None,
+        rate_limit: None,
         routes: routes.into_iter().map(Arc::new).collect(),
     };
     let suffix = |text: &str| HostMatch::Suffix(text.into());

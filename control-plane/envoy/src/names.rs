@@ -83,6 +83,11 @@ pub fn ingress_stat_prefix(only: bool, protocol: Protocol, port: u16) -> String 
     }
 }
 
+/// Statistics of a port's rate limit, with `.http_local_rate_limit` behind or `local_rate_limit.` before them.
+pub fn rate_limit_stat_prefix(protocol: Protocol, port: u16) -> String {
+    format!("ingress_{}_{port}", protocol.as_str())
+}
+
 /// Statistics of what goes out.
 pub const EGRESS_STAT_PREFIX: &str = "egress";
 

@@ -3,8 +3,10 @@
 mod action;
 mod egress;
 mod gateway;
+mod headers;
 mod ingress;
 mod matching;
+mod mirror;
 mod retry;
 mod virtual_host;
 

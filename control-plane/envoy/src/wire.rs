@@ -3,10 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tulle_model::extras::Share;
 use tulle_proto::core::address::Address as AddressKind;
 use tulle_proto::core::config_source::ConfigSourceSpecifier;
 use tulle_proto::core::socket_address::PortSpecifier;
 use tulle_proto::core::{Address, AggregatedConfigSource, ApiVersion, ConfigSource, SocketAddress};
+use tulle_proto::pb::envoy::r#type::v3::FractionalPercent;
+use tulle_proto::pb::envoy::r#type::v3::fractional_percent::DenominatorType;
 use tulle_proto::protobuf;
 
 /// A century: beyond any use, and below where Envoy calls a duration out of range.
@@ -24,6 +27,14 @@ pub(crate) fn duration(value: Duration) -> protobuf::Duration {
 /// A limit; none is Envoy's zero.
 pub(crate) fn limit(value: Option<Duration>) -> protobuf::Duration {
     duration(value.unwrap_or_default())
+}
+
+/// A share of all.
+pub(crate) fn fraction(share: Share) -> FractionalPercent {
+    FractionalPercent {
+        numerator: share.millionths(),
+        denominator: DenominatorType::Million.into(),
+    }
 }
 
 pub(crate) fn u32_value(value: u32) -> protobuf::UInt32Value {

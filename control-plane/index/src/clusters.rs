@@ -19,8 +19,7 @@ const SUFFIX: usize = 8;
 
 /// The sources of all that routes lead to.
 pub(crate) fn sources(routes: &[Route], reader: &mut Reader<'_>) -> Vec<Arc<Source>> {
-    let targets = routes.iter().flat_map(|route| &route.targets);
-    let destinations: BTreeSet<_> = targets.map(|target| &target.to).collect();
+    let destinations: BTreeSet<_> = routes.iter().flat_map(Route::destinations).collect();
     let source = |to: &tulle_model::linked::Destination| {
         reader
             .source(&to.workload, to.port)

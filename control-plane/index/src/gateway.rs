@@ -56,6 +56,7 @@ pub(crate) fn gateway(
             protocol: listener.protocol,
             tls: listener.tls.clone(),
             pool: listener.pool,
+            rate_limit: listener.rate_limit,
             routes,
         }
     });

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use tulle_model::fragment::Discovery;
+use tulle_model::extras::HOST_ALIASES;
+use tulle_model::fragment::{Discovery, Service};
 use tulle_model::policy::IpPreference;
 use tulle_model::settings::Names;
 use tulle_model::{Finding, Name, Severity, Str, codes};
@@ -28,7 +29,7 @@ pub struct ServedNames {
 }
 
 /// The name under which a registry knows a workload; `None`: no registry does, or nobody answers such names.
-pub(crate) fn registered(workload: &Name, reader: &mut Reader<'_>) -> Option<Arc<Named>> {
+pub(crate) fn registered(workload: &Name, reader: &mut Reader<'_>) -> Option<Named> {
     if !reader.names().served {
         return None;
     }
@@ -52,46 +53,72 @@ pub(crate) fn registered(workload: &Name, reader: &mut Reader<'_>) -> Option<Arc
         true => host.clone(),
         false => namespace.into(),
     };
-    Some(Arc::new(Named {
-        addresses: endpoints::pod_addresses(workload, ip, reader),
+    Some(Named {
+        addresses: Arc::new(endpoints::pod_addresses(workload, ip, reader)),
         zone: Some(zone),
         host,
-    }))
+    })
 }
 
-/// The host of a service, if it is for Tulle's DNS server to answer and no registry has it. Says so if nobody answers it.
-pub(crate) fn host_name(name: &Name, reader: &mut Reader<'_>) -> Option<Arc<Named>> {
+/// The hosts of a service, its own and its aliases, that are for Tulle's DNS server to answer and that no registry has. Says so if
+/// nobody answers one.
+pub(crate) fn host_names(name: &Name, reader: &mut Reader<'_>) -> Vec<Named> {
     let names = reader.names();
     if !names.served && !names.told {
-        return None;
+        return Vec::new();
     }
     let Standing::In { mesh } = reader.standing(&Member::new(Kind::Service, name)) else {
-        return None;
+        return Vec::new();
     };
-    let service = reader.service(name)?;
-    let host = service.host.clone();
-    if discovery::cluster_answers(&host, &name.namespace, reader)
-        || names.served && reader.registered(&host)
-    {
-        return None;
-    }
-    let providers = providers(name, reader);
-    let served = names.served && is_name(&host) && {
-        let zones = zones(&names, reader.registries());
-        zones.iter().any(|zone| lies_in(&host, zone))
+    let Some(service) = reader.service(name) else {
+        return Vec::new();
     };
-    if !served {
-        if names.told && !outside(&host, &providers, reader) {
-            reader.report(nobody(&service.object, &host, &names));
+    let mut hosts = vec![&service.host];
+    // A service's own host is its own, whoever else has it for an alias.
+    let aliases = service.host_aliases.iter();
+    hosts.extend(aliases.filter(|alias| reader.claims(Kind::Service, &mesh, alias).is_empty()));
+    let mut providing = None;
+    let mut served = Vec::new();
+    for host in hosts {
+        if discovery::cluster_answers(host, &name.namespace, reader)
+            || names.served && reader.registered(host)
+        {
+            continue;
         }
-        return None;
+        let providers = providing.get_or_insert_with(|| providers(name, reader));
+        if lies_in_zone(host, &names, reader) {
+            served.push(host.clone());
+        } else if names.told && !outside(host, providers, reader) {
+            reader.report(nobody(&service, host, &names));
+        }
     }
-    let ip = reader.mesh(&mesh)?.ip;
-    Some(Arc::new(Named {
-        addresses: provided(&providers, ip, reader),
+    let (Some(providers), false) = (providing, served.is_empty()) else {
+        return Vec::new();
+    };
+    let Some(ip) = reader.mesh(&mesh).map(|mesh| mesh.ip) else {
+        return Vec::new();
+    };
+    // One service, one set of addresses: those of its own host, wherever that is known.
+    let own = discovery::cluster_addresses(&service.host, reader);
+    let own = endpoints::usable(own, ip);
+    let addresses = Arc::new(match own.is_empty() {
+        true => provided(&providers, ip, reader),
+        false => own,
+    });
+    let named = |host| Named {
+        addresses: addresses.clone(),
         zone: None,
         host,
-    }))
+    };
+    served.into_iter().map(named).collect()
+}
+
+/// Whether a host lies in one of the zones that Tulle's DNS server answers.
+fn lies_in_zone(host: &str, names: &Names, reader: &mut Reader<'_>) -> bool {
+    names.served && is_name(host) && {
+        let zones = zones(names, reader.registries());
+        zones.iter().any(|zone| lies_in(host, zone))
+    }
 }
 
 /// The zones of the settings and of the registries, less those that lie below another.
@@ -162,26 +189,41 @@ fn outside(host: &str, providers: &BTreeSet<Name>, reader: &mut Reader<'_>) -> b
         .any(|workload| hostname(workload, reader).is_some_and(|own| plain(&own) == host))
 }
 
-fn nobody(object: &tulle_model::ObjectId, host: &str, names: &Names) -> Finding {
+fn nobody(service: &Service, host: &str, names: &Names) -> Finding {
     let parent = host.split_once('.').map_or(host, |(_, parent)| parent);
-    let way_out = match names.served {
+    let zone = match names.served {
         true => format!(
-            "add {parent} to the settings' dns.zones and run `tulle dns corefile` for the cluster's DNS, or"
+            "add {parent} to the settings' dns.zones and run `tulle dns corefile` for the cluster's DNS"
         ),
-        false => "set the settings' dns.enabled and dns.zones, or".to_owned(),
+        false => "set the settings' dns.enabled and dns.zones".to_owned(),
+    };
+    let message = format!(
+        "neither the cluster's DNS nor Tulle's knows {host}, so applications find no address to call it by"
+    );
+    let (severity, field, help) = if *service.host == *host {
+        let help = format!(
+            "{zone}, or name the VirtualService after a Kubernetes Service (SERVICE.NAMESPACE.svc.DOMAIN); nothing is to be done if another DNS server answers it or if gateways alone lead to it"
+        );
+        (Severity::Warning, "spec.awsName".to_owned(), help)
+    } else {
+        // Clients may well say a host that they do not look up.
+        let help = format!(
+            "{zone}, or make a Kubernetes Service of that name; nothing is to be done if clients dial another name and only say this one"
+        );
+        (
+            Severity::Info,
+            format!("metadata.annotations[{HOST_ALIASES}]"),
+            help,
+        )
     };
     Finding::new(
-        Severity::Warning,
+        severity,
         codes::UNRESOLVABLE_NAME,
-        object,
-        "spec.awsName",
-        format!(
-            "neither the cluster's DNS nor Tulle's knows {host}, so applications find no address to call it by"
-        ),
+        &service.object,
+        &field,
+        message,
     )
-    .help(format!(
-        "{way_out} name the VirtualService after a Kubernetes Service (SERVICE.NAMESPACE.svc.DOMAIN); nothing is to be done if another DNS server answers it or if gateways alone lead to it"
-    ))
+    .help(help)
 }
 
 fn plain(name: &str) -> String {

@@ -1,5 +1,6 @@
 //! What a sidecar's application may call, by destination port.
 
+mod aliases;
 mod tcp;
 
 use std::collections::BTreeMap;
@@ -59,9 +60,10 @@ fn outbound_port(
     reader: &mut Reader<'_>,
 ) -> OutboundPort {
     calls.sort_by(|a, b| a.host().cmp(b.host()));
-    let (http, tcp): (Vec<Call>, Vec<Call>) = calls
+    let (mut http, tcp): (Vec<Call>, Vec<Call>) = calls
         .into_iter()
         .partition(|call| call.reach.routes.protocol.is_http());
+    aliases::settle(&mut http, reader);
     let protocols = http.iter().map(|call| call.reach.routes.protocol);
     let http_protocol = protocols.min().unwrap_or(Protocol::Http);
     let tcp = tcp::settle(client, port, tcp, &http, clusters, reader);

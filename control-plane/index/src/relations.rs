@@ -9,6 +9,9 @@ use tulle_model::{Name, Str};
 use crate::key::{Fact, Kind, Node};
 use crate::value::{Membership, Named, Value};
 
+/// The workloads and services that have a host, with the addresses of each.
+type HadBy = BTreeMap<(Kind, Name), Arc<Vec<IpAddr>>>;
+
 /// Who points at what.
 #[derive(Debug, Default)]
 pub(crate) struct Relations {
@@ -16,8 +19,8 @@ pub(crate) struct Relations {
     attached: BTreeMap<Name, BTreeSet<Name>>,
     /// By zone, the workloads for whose sake it is there.
     registries: BTreeMap<Str, BTreeSet<Name>>,
-    /// By host, the workloads and services that have it.
-    named: BTreeMap<Str, BTreeMap<(Kind, Name), Arc<Named>>>,
+    /// By host, who has it.
+    named: BTreeMap<Str, HadBy>,
     /// Something about names or zones is different; whoever looks takes it back.
     pub(crate) names_changed: bool,
 }
@@ -112,51 +115,49 @@ impl Relations {
         new: Option<&Value>,
         facts: &mut Vec<Fact>,
     ) {
-        let named = |value: Option<&Value>| match value {
-            Some(Value::Named(named)) => named.clone(),
-            _ => None,
-        };
         let (old, new) = (named(old), named(new));
         if old == new {
             return;
         }
         self.names_changed = true;
-        let host = |named: &Option<Arc<Named>>| named.as_ref().map(|own| own.host.clone());
-        let zone = |named: &Option<Arc<Named>>| named.as_ref().and_then(|own| own.zone.clone());
-        if zone(&old) != zone(&new) {
-            shift(&mut self.registries, name, zone(&old), zone(&new));
+        let zone = |named: &[Named]| named.iter().find_map(|own| own.zone.clone());
+        if zone(old) != zone(new) {
+            shift(&mut self.registries, name, zone(old), zone(new));
             facts.push(Fact::Registries);
         }
-        let elsewhere = host(&old) != host(&new);
         let key = (kind, name.clone());
-        if let Some(old) = old {
-            if let Some(by) = self.named.get_mut(&old.host) {
+        for gone in old.iter().filter(|own| !new.contains(own)) {
+            if let Some(by) = self.named.get_mut(&gone.host) {
                 by.remove(&key);
                 if by.is_empty() {
-                    self.named.remove(&old.host);
+                    self.named.remove(&gone.host);
                 }
             }
-            self.tell(kind, elsewhere, &old.host, facts);
+            facts.push(Fact::Named(gone.host.clone()));
         }
-        if let Some(new) = new {
-            let by = self.named.entry(new.host.clone()).or_default();
-            by.insert(key, new.clone());
-            self.tell(kind, elsewhere, &new.host, facts);
+        for come in new.iter().filter(|own| !old.contains(own)) {
+            let by = self.named.entry(come.host.clone()).or_default();
+            by.insert(key.clone(), come.addresses.clone());
+            facts.push(Fact::Named(come.host.clone()));
         }
-    }
-
-    fn tell(&self, kind: Kind, elsewhere: bool, host: &Str, facts: &mut Vec<Fact>) {
-        facts.push(Fact::Named(host.clone()));
-        if kind == Kind::Workload && elsewhere {
-            facts.push(Fact::Registered(host.clone()));
+        if kind == Kind::Workload {
+            let elsewhere = |host: &Str, of: &[Named]| of.iter().all(|own| own.host != *host);
+            let hosts = old.iter().filter(|own| elsewhere(&own.host, new));
+            let hosts = hosts.chain(new.iter().filter(|own| elsewhere(&own.host, old)));
+            facts.extend(hosts.map(|own| Fact::Registered(own.host.clone())));
         }
     }
 }
 
-fn addresses(by: &BTreeMap<(Kind, Name), Arc<Named>>) -> Vec<IpAddr> {
-    let all = by
-        .values()
-        .flat_map(|named| named.addresses.iter().copied());
+fn named(value: Option<&Value>) -> &[Named] {
+    match value {
+        Some(Value::Named(named)) => named,
+        _ => &[],
+    }
+}
+
+fn addresses(by: &HadBy) -> Vec<IpAddr> {
+    let all = by.values().flat_map(|addresses| addresses.iter().copied());
     let sorted: BTreeSet<IpAddr> = all.collect();
     sorted.into_iter().collect()
 }

@@ -4,6 +4,7 @@ pub(crate) mod target;
 
 use std::sync::Arc;
 
+use tulle_model::extras::RouteExtras;
 use tulle_model::fragment::{Listener, Route, Router};
 use tulle_model::linked;
 use tulle_model::policy::Protocol;
@@ -55,6 +56,12 @@ pub(crate) fn ports(name: &Name, reader: &mut Reader<'_>) -> Option<Arc<Vec<Rout
                 targets: targets.resolve(reader),
                 limits: limits::limits(route.timeouts, route.protocol),
                 retry: limits::retry(route.retry.as_ref(), route.protocol, implicit_retry),
+                extras: RouteExtras {
+                    request_headers: route.extras.request_headers.clone(),
+                    response_headers: route.extras.response_headers.clone(),
+                    fault: route.extras.fault,
+                    mirrors: targets.mirrors(reader),
+                },
             }
         });
         RouterPort {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tulle_model::extras::RouteExtras;
 use tulle_model::fragment::{self, Listener};
 use tulle_model::linked::{Destination, HostRoutes, Route, WeightedDestination};
 use tulle_model::matching::HttpMatch;
@@ -38,6 +39,7 @@ pub(crate) fn ports(name: &Name, reader: &mut Reader<'_>) -> Option<Arc<ServiceP
     let mut linked = ServicePorts {
         object: service.object.clone(),
         host: service.host.clone(),
+        host_aliases: service.host_aliases.clone(),
         alias: service.alias.clone(),
         provider: None,
         ports: vec![],
@@ -151,12 +153,17 @@ pub(crate) fn host_routes(
                 }],
                 limits: limits::limits(listener.timeouts, protocol),
                 retry: limits::retry(None, protocol, implicit_retry),
+                extras: RouteExtras::default(),
             }]
         }
     };
     Some(Arc::new(HostRoutes {
         object: service.object.clone(),
         host: service.host.clone(),
+        host_aliases: match protocol.is_http() {
+            true => service.host_aliases.clone(),
+            false => Vec::new(),
+        },
         port,
         protocol,
         routes,

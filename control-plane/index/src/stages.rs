@@ -1,5 +1,7 @@
 //! Which computation makes which node.
 
+use std::sync::Arc;
+
 use crate::key::Node;
 use crate::reader::Reader;
 use crate::value::Value;
@@ -30,8 +32,11 @@ pub(crate) fn compute(node: &Node, reader: &mut Reader<'_>) -> Value {
         Node::HostRoutes { service, port } => {
             Value::HostRoutes(service::host_routes(service, *port, reader))
         }
-        Node::Registered(workload) => Value::Named(names::registered(workload, reader)),
-        Node::HostName(service) => Value::Named(names::host_name(service, reader)),
+        Node::Registered(workload) => {
+            let named = names::registered(workload, reader);
+            Value::Named(Arc::new(named.into_iter().collect()))
+        }
+        Node::HostName(service) => Value::Named(Arc::new(names::host_names(service, reader))),
         Node::HostAddresses(host) => Value::HostAddresses(discovery::addresses(host, reader)),
         Node::Reach(service) => Value::Reach(service::reach(service, reader)),
         Node::Group(name) => Value::Group(group::group(name, reader)),

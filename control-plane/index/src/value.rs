@@ -27,7 +27,7 @@ pub(crate) enum Value {
     RouterPorts(Option<Arc<Vec<RouterPort>>>),
     ServicePorts(Option<Arc<ServicePorts>>),
     HostRoutes(Option<Arc<HostRoutes>>),
-    Named(Option<Arc<Named>>),
+    Named(Arc<Vec<Named>>),
     HostAddresses(Arc<Vec<IpAddr>>),
     Reach(Option<Arc<Vec<Reach>>>),
     Group(Option<Arc<Vec<Name>>>),
@@ -121,6 +121,8 @@ pub(crate) struct RouterPort {
 pub(crate) struct ServicePorts {
     pub(crate) object: ObjectId,
     pub(crate) host: Str,
+    /// More hosts of it, sorted.
+    pub(crate) host_aliases: Vec<Str>,
     pub(crate) alias: Str,
     pub(crate) provider: Option<Provider>,
     /// Sorted by port, each port once.
@@ -135,7 +137,7 @@ pub(crate) struct Named {
     /// The zone that there is for its sake, if there is one.
     pub(crate) zone: Option<Str>,
     /// Sorted.
-    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) addresses: Arc<Vec<IpAddr>>,
 }
 
 /// A service on one of its ports, with all that its routes lead to.

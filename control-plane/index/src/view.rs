@@ -82,6 +82,7 @@ fn sidecar(
             },
             tls: listener.tls.clone(),
             pool: listener.pool,
+            rate_limit: listener.rate_limit,
         })
         .collect();
     inbound.sort_by_key(|inbound| inbound.port);

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::extras::{HeaderEdits, RateLimit, RouteExtras};
 use crate::finding::Finding;
 use crate::id::{Name, ObjectId, ProxyId, Str};
 use crate::logging::AccessLog;
@@ -144,6 +145,8 @@ pub struct Listener {
     pub outlier_detection: Option<OutlierDetection>,
     /// How clients ask hosts whether they are well (workloads only).
     pub health_check: Option<HealthCheck>,
+    /// How often a request or connection is taken.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// How the addresses of a workload are found.
@@ -218,6 +221,8 @@ pub struct Service {
     pub mesh: Option<Name>,
     /// Who answers; `None`: nobody.
     pub provider: Option<Provider>,
+    /// More hosts by which clients call it, in lower case, sorted, each once; `host` is not among them.
+    pub host_aliases: Vec<Str>,
 }
 
 /// Who answers for a service.
@@ -267,6 +272,19 @@ pub struct Route {
     pub timeouts: Timeouts,
     /// Retries; `None`: nothing said.
     pub retry: Option<RetryPolicy>,
+    /// What else is done with what it takes; nothing for TCP.
+    pub extras: RouteExtras<MirrorTarget>,
+}
+
+/// Where copies of requests go.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MirrorTarget {
+    /// The workload.
+    pub workload: Ref,
+    /// Its listener port; `None`: its only listener.
+    pub port: Option<u16>,
+    /// The field that declares it, for findings.
+    pub field: Str,
 }
 
 /// A weighted destination.
@@ -340,6 +358,10 @@ pub struct GatewayRoute {
     pub target_port: Option<u16>,
     /// The field of the route, such as `spec.httpRoute`, for findings.
     pub field: Str,
+    /// What is done to a request's headers before the service's routes do theirs.
+    pub request_headers: HeaderEdits,
+    /// What is done to an answer's headers after the service's routes did theirs.
+    pub response_headers: HeaderEdits,
 }
 
 /// A Kubernetes Service, as far as names and ports are concerned.

@@ -9,6 +9,7 @@
 pub mod capture;
 pub mod codes;
 pub mod endpoint;
+pub mod extras;
 pub mod finding;
 pub mod fragment;
 pub mod hash;

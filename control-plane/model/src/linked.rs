@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::EndpointSetId;
+use crate::extras::{HeaderEdits, RateLimit, RouteExtras};
 use crate::id::{Name, ObjectId, ProxyId, Str};
 use crate::logging::AccessLog;
 use crate::matching::{HostMatch, HttpMatch, PathRewrite};
@@ -75,6 +76,8 @@ pub struct Inbound {
     pub tls: Option<ServerTls>,
     /// How much the application takes at a time.
     pub pool: Option<Pool>,
+    /// How often a request or connection is let in.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// All that is reached by one destination port.
@@ -127,12 +130,21 @@ pub struct HostRoutes {
     pub object: ObjectId,
     /// The host that clients call, in lower case.
     pub host: Str,
+    /// More hosts by which sidecars' applications call it, in lower case, sorted.
+    pub host_aliases: Vec<Str>,
     /// The port that clients dial.
     pub port: u16,
     /// What is spoken there.
     pub protocol: Protocol,
     /// The routes.
     pub routes: Vec<Route>,
+}
+
+impl HostRoutes {
+    /// Whether some of its routes fail on purpose.
+    pub fn has_faults(&self) -> bool {
+        self.routes.iter().any(|route| route.extras.fault.is_some())
+    }
 }
 
 /// One route.
@@ -150,6 +162,16 @@ pub struct Route {
     pub limits: Limits,
     /// Retries.
     pub retry: Option<RetryPolicy>,
+    /// What else is done with what it takes.
+    pub extras: RouteExtras<Destination>,
+}
+
+impl Route {
+    /// Wherever its requests and their copies go.
+    pub fn destinations(&self) -> impl Iterator<Item = &Destination> {
+        let targets = self.targets.iter().map(|target| &target.to);
+        targets.chain(self.extras.mirrors.iter().map(|mirror| &mirror.to))
+    }
 }
 
 /// A destination and its share.
@@ -251,6 +273,8 @@ pub struct GatewayListener {
     pub tls: Option<ServerTls>,
     /// How much it sends on at a time.
     pub pool: Option<Pool>,
+    /// How often a request is let in.
+    pub rate_limit: Option<RateLimit>,
     /// Its routes, in the order in which they are tried. The first whose conditions hold takes the
     /// request for good: if its service then has no route for it, the answer is 404.
     pub routes: Vec<Arc<GatewayRoute>>,
@@ -273,4 +297,8 @@ pub struct GatewayRoute {
     pub host_rewrite: Option<Str>,
     /// The service's routes; `None`: nobody answers, which is 404.
     pub service: Option<Arc<HostRoutes>>,
+    /// What is done to a request's headers before the service's routes do theirs.
+    pub request_headers: HeaderEdits,
+    /// What is done to an answer's headers after the service's routes did theirs.
+    pub response_headers: HeaderEdits,
 }

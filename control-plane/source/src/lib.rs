@@ -21,8 +21,8 @@ mod prune;
 
 pub use change::{Batch, Change, Observed, Place};
 pub use cluster::{
-    KubeHealth, KubeOptions, KubeSource, KubeUpdates, Record, Records, Seen, Timing, read_object,
-    watch_one, watch_seen,
+    KubeHealth, KubeOptions, KubeSource, KubeUpdates, Namespaced, Record, Records, Seen, Timing,
+    read_object, watch_one, watch_seen,
 };
 pub use file_set::{Content, FileSet, MAX_FILE_BYTES};
 pub use files::{FileSource, FileUpdates, StartError};

@@ -7,7 +7,8 @@ use clap::ValueEnum;
 use tulle_model::Severity;
 
 use super::{ConfigArg, FAULT, OK, UNABLE, print};
-use crate::analyze::{self, Analysis, cluster};
+use crate::analyze::cluster::{self, Cluster};
+use crate::analyze::{self, Analysis};
 
 /// Say everything that is wrong, odd or without effect in manifests or in a cluster's objects
 #[derive(Debug, clap::Args)]
@@ -107,11 +108,23 @@ fn listed(args: &ClusterArgs) -> anyhow::Result<cluster::Listed> {
         .build()
         .context("starting a thread")?;
     let listed = runtime.block_on(async {
-        let client = cluster::client(args.context.as_deref()).await?;
-        cluster::listed(&client).await
+        let cluster = Cluster::connect(args.context.as_deref()).await?;
+        cluster::listed(&cluster).await
     })?;
+    tell_absent(&listed);
     tell_refused(&listed.refused);
     Ok(listed)
+}
+
+/// Says that the cluster is not one with App Mesh's kinds: no findings would otherwise sound like good news.
+pub(super) fn tell_absent(listed: &cluster::Listed) {
+    if !listed.absent.is_empty() {
+        let text = format!(
+            "the cluster does not have {}: is it the right one, and are App Mesh's kinds installed (`tulle crds`)?",
+            listed.absent.join(", ")
+        );
+        print::complain(Severity::Warning, &text);
+    }
 }
 
 /// Says what is not known, as the cluster does not list it.

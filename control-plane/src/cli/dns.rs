@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Context;
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Service;
 use kube::Api;
 use serde::Deserialize;
 use tulle_model::Severity;
 
-use super::replica::{Replicas, fetch_at, fetch_of};
-use super::{FAULT, OK, print};
+use super::replica::{Replicas, client, fetch_at, fetch_of};
+use super::{FAULT, OK, block_on, print};
 
 /// What Tulle's DNS server answers
 #[derive(Debug, clap::Args)]
@@ -67,11 +67,7 @@ struct Page {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<u8> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting a thread")?;
-    runtime.block_on(async {
+    block_on(async {
         match args.command {
             Command::Corefile(corefile) => corefile.print().await,
             Command::Names(names) => {
@@ -132,19 +128,13 @@ impl Corefile {
     }
 }
 
-async fn client() -> anyhow::Result<kube::Client> {
-    kube::Client::try_default()
-        .await
-        .context("no cluster: neither a kubeconfig nor a pod's service account")
-}
-
 /// What one of the replicas tells; all of them answer alike.
 async fn page(replicas: &Replicas) -> anyhow::Result<Page> {
     const PAGE: &str = "/debug/dns";
     if let Some(address) = &replicas.address {
         return read(&fetch_at(address, PAGE).await?);
     }
-    let pods: Api<Pod> = Api::namespaced(client().await?, &replicas.namespace);
+    let pods = replicas.pods().await?;
     let mut failed = anyhow::anyhow!("no replica of the control plane runs");
     for name in replicas.running(&pods).await? {
         match fetch_of(&pods, &name, PAGE).await {

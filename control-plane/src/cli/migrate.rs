@@ -8,7 +8,8 @@ use tulle_model::Severity;
 
 use super::analyze::ClusterArgs;
 use super::{ConfigArg, FAULT, OK, print};
-use crate::analyze::{self, Analysis, cluster};
+use crate::analyze::cluster::{self, Cluster};
+use crate::analyze::{self, Analysis};
 use crate::migrate::{self, Input, Plan, Verdict, clean, controller};
 
 /// Say what becomes of what runs under another control plane
@@ -121,10 +122,11 @@ fn look(
         .build()
         .context("starting a thread")?;
     let (analysis, input) = runtime.block_on(async {
-        let client = cluster::client(args.cluster.context.as_deref()).await?;
-        let listed = cluster::listed(&client).await?;
+        let cluster = Cluster::connect(args.cluster.context.as_deref()).await?;
+        let listed = cluster::listed(&cluster).await?;
+        super::analyze::tell_absent(&listed);
         let analysis = cluster::analysis(&listed, settings);
-        anyhow::Ok((analysis, Input::of_cluster(&client, listed).await))
+        anyhow::Ok((analysis, Input::of_cluster(&cluster, listed).await))
     })?;
     super::analyze::tell_refused(&input.refused);
     Ok((input, analysis))

@@ -5,12 +5,10 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use futures_util::future::join_all;
-use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
 use tulle_status::{Aggregate, ReplicaReport};
 
 use super::replica::{Replicas, fetch_at, fetch_of};
-use super::{FAULT, OK, Output, print};
+use super::{FAULT, OK, Output, block_on, print};
 
 /// What proxies hold
 #[derive(Debug, clap::Args)]
@@ -46,11 +44,7 @@ const PAGE: &str = "/debug/report";
 
 pub(super) fn run(args: Args) -> anyhow::Result<u8> {
     let Command::Status(status) = args.command;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting a thread")?;
-    let (reports, unreachable) = runtime.block_on(async {
+    let (reports, unreachable) = block_on(async {
         match &status.replicas.address {
             Some(address) => {
                 let report = report(&fetch_at(address, PAGE).await?)?;
@@ -74,10 +68,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
 
 /// The reports of all replicas, and whether one could not be asked.
 async fn everywhere(replicas: &Replicas) -> anyhow::Result<(Vec<ReplicaReport>, bool)> {
-    let client = kube::Client::try_default()
-        .await
-        .context("no cluster: neither a kubeconfig nor a pod's service account")?;
-    let pods: Api<Pod> = Api::namespaced(client, &replicas.namespace);
+    let pods = replicas.pods().await?;
     let names = replicas.running(&pods).await?;
     let asked = names.into_iter().map(|name| {
         let pods = &pods;

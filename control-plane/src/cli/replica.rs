@@ -36,6 +36,11 @@ pub(super) struct Replicas {
 }
 
 impl Replicas {
+    /// The pods of the control plane's namespace.
+    pub(super) async fn pods(&self) -> anyhow::Result<Api<Pod>> {
+        Ok(Api::namespaced(client().await?, &self.namespace))
+    }
+
     /// The replicas' names, of those that run.
     pub(super) async fn running(&self, pods: &Api<Pod>) -> anyhow::Result<Vec<String>> {
         let params = ListParams::default().labels(&self.selector);
@@ -56,6 +61,13 @@ impl Replicas {
         });
         Ok(names.collect())
     }
+}
+
+/// The API server, as `kubectl` would reach it from here.
+pub(super) async fn client() -> anyhow::Result<kube::Client> {
+    kube::Client::try_default()
+        .await
+        .context("no cluster: neither a kubeconfig nor a pod's service account")
 }
 
 /// A page of the control plane whose metrics port has this address.

@@ -165,11 +165,16 @@ fn arns(value: &Value, path: &str, seen: &Seen, notes: &mut Vec<Note>) {
                 match member.as_str() {
                     Some(arn) if is_reference(key) => {
                         let resource = arn.splitn(6, ':').nth(5).unwrap_or(arn);
+                        // mesh/NAME/virtualNode/NAME
+                        let member = resource.splitn(3, '/').nth(2).unwrap_or(resource);
                         notes.push(seen.note(
                             Verdict::Differs,
                             &path,
                             format!("region, account and mesh of {arn} are passed over"),
-                            &[&format!("it means {resource} of this cluster's mesh")],
+                            &[&format!(
+                                "it means {} of this cluster's mesh",
+                                member.replace('/', " ")
+                            )],
                         ));
                     }
                     _ => arns(member, &path, seen, notes),

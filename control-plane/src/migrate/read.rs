@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tulle_source::{FileSource, Place, RawObject};
 
-use crate::analyze::cluster::{self, Listed};
+use crate::analyze::cluster::{Cluster, Listed};
 
 /// Everything that is looked at.
 #[derive(Debug, Default)]
@@ -75,13 +75,13 @@ impl Input {
     }
 
     /// The objects of a cluster: `listed` and what has pods.
-    pub async fn of_cluster(client: &kube::Client, listed: Listed) -> Self {
+    pub async fn of_cluster(cluster: &Cluster, listed: Listed) -> Self {
         let mut values = listed.objects;
         let mut refused = listed.refused;
         for (api_version, kind, plural) in BESIDE {
-            match cluster::list(client, api_version, kind, plural).await {
-                Ok(objects) => values.extend(objects),
-                Err(error) => refused.push((plural.to_owned(), format!("{error:#}"))),
+            match cluster.list(api_version, kind, plural).await {
+                Ok(objects) => values.extend(objects.into_iter().flatten()),
+                Err(error) => refused.push((plural.to_owned(), error.to_string())),
             }
         }
         Self {

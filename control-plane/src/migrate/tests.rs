@@ -12,7 +12,7 @@ fn plan_of(values: Vec<Value>) -> Plan {
     };
     let listed = crate::analyze::cluster::Listed {
         objects: input.values(),
-        refused: Vec::new(),
+        ..Default::default()
     };
     let analysis = crate::analyze::cluster::analysis(&listed, Settings::default());
     plan(&input, &analysis, Settings::default())

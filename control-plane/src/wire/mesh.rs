@@ -1,23 +1,27 @@
 //! The one task that owns the mesh: it hears of objects and proxies, and tells the store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tulle_index::ServedNames;
+use tulle_model::ObjectId;
 use tulle_model::settings::Settings;
-use tulle_model::{ObjectId, ProxyId};
 use tulle_runtime::drain::DrainSignal;
-use tulle_source::{Batch, FileUpdates, KubeUpdates, Place, Problem};
-use tulle_status::{Ledger, Refusal, RefusalKey};
-use tulle_xds::{Change, Event, Feed, Resource, Scope, Store, TypeUrl};
+use tulle_source::{Batch, Place, Problem};
+use tulle_status::Ledger;
+use tulle_xds::{Event, Feed, Store};
 
 mod at_home;
+mod objects;
+mod refusals;
+mod served;
 mod told;
 
 use at_home::AtHome;
+pub(super) use objects::Updates;
 
 use super::cluster::{Cluster, Work, work};
 use super::convergence::Convergence;
@@ -25,28 +29,7 @@ use super::debug::Question;
 use super::late::Late;
 use super::metrics::Metrics;
 use super::report::replica_report;
-use crate::engine::{Engine, Group, Outcome, Update};
-use crate::translate::{object_id, translate};
-
-/// Objects that are named in the report of one change; more are only counted.
-const NAMED: usize = 8;
-
-/// Where objects come from.
-pub(super) enum Updates {
-    /// From files.
-    Files(FileUpdates),
-    /// From a cluster.
-    Cluster(KubeUpdates),
-}
-
-impl Updates {
-    async fn next(&mut self) -> Option<Batch> {
-        match self {
-            Self::Files(files) => files.next().await,
-            Self::Cluster(cluster) => cluster.next().await,
-        }
-    }
-}
+use crate::engine::Engine;
 
 /// The mesh and everything that is told about it.
 pub(super) struct Mesh {
@@ -152,13 +135,7 @@ impl Mesh {
                 tracing::info!(groups, "settings changed");
                 self.tell_findings();
             }
-            Work::Roots => {
-                let shared = self.shared();
-                for (scope, _) in self.groups() {
-                    let changes = shared.iter().cloned().map(Change::Put).collect();
-                    self.store.apply(&scope, changes);
-                }
-            }
+            Work::Roots => self.serve_shared(),
             Work::Named(proxies) => {
                 self.serve_named(&proxies);
                 self.tell_findings();
@@ -167,156 +144,10 @@ impl Mesh {
         }
     }
 
-    /// What every group holds, whatever its objects say.
-    fn shared(&self) -> Vec<Arc<Resource>> {
-        let cluster = self.cluster.iter();
-        cluster.flat_map(Cluster::shared).collect()
-    }
-
-    /// What a group holds beside what was made of its objects.
-    fn beside(&self, group: &Group) -> Vec<Arc<Resource>> {
-        let named = self.cluster.iter();
-        let named = named.flat_map(|cluster| cluster.named(&group.proxy));
-        self.shared().into_iter().chain(named).collect()
-    }
-
     /// Keeps what statuses are made of up to date, and wakes who writes them.
     fn tell_board(&mut self) {
         if let Some(cluster) = &mut self.cluster {
             cluster.tell_board(&self.engine, &self.ledger);
-        }
-    }
-
-    fn observe(&mut self, batch: Batch) {
-        let started = Instant::now();
-        let saved = saved_at(&batch);
-        let mut objects = Vec::new();
-        let mut translated = Vec::with_capacity(batch.changes.len());
-        for change in &batch.changes {
-            let id = object_id(&change.key);
-            match change
-                .object
-                .as_ref()
-                .and_then(|observed| observed.place.clone())
-            {
-                Some(place) => self.places.insert(id.clone(), place),
-                None => self.places.remove(&id),
-            };
-            if objects.len() < NAMED {
-                objects.push(id.to_string());
-            }
-            translated.push(translate(change));
-        }
-        if let Some(cluster) = &mut self.cluster {
-            cluster.observe(&batch, &translated);
-        }
-        self.tell_problems(batch.problems);
-        let count = translated.len();
-        let outcome = self.engine.apply(translated);
-        let batches = self.serve(outcome);
-        if count > 0 {
-            let more = if count > NAMED { ", …" } else { "" };
-            let micros = started.elapsed().as_micros() as u64;
-            // In a cluster most changes concern nobody.
-            if self.cluster.is_some() && batches.is_empty() {
-                tracing::debug!(
-                    objects = count,
-                    micros,
-                    "change: {}{more}",
-                    objects.join(", ")
-                );
-            } else {
-                tracing::info!(
-                    objects = count,
-                    groups = batches.len(),
-                    micros,
-                    "change: {}{more}",
-                    objects.join(", ")
-                );
-            }
-            self.convergence.changed(objects, saved, &batches);
-        }
-        self.tell_findings();
-    }
-
-    fn serve(&mut self, outcome: Outcome) -> Vec<(Scope, u64)> {
-        self.names.send_if_modified(|held| {
-            let names = self.engine.names();
-            let news = !Arc::ptr_eq(held, &names);
-            *held = names;
-            news
-        });
-        let mut batches = Vec::new();
-        for (group, update) in outcome.updates {
-            let scope = group.scope();
-            let batch = match update {
-                Update::Fill(mut resources) => {
-                    self.ledger.clear_scope(scope.as_str());
-                    resources.extend(self.beside(&group));
-                    Some(self.store.replace(&scope, resources))
-                }
-                Update::Change(changes) => {
-                    for change in &changes {
-                        self.forget_refusal(&scope, change);
-                    }
-                    self.store.apply(&scope, changes)
-                }
-            };
-            batches.extend(batch.map(|batch| (scope, batch)));
-        }
-        self.follow_wants();
-        batches
-    }
-
-    /// Has the Kubernetes Secrets watched that proxies want now.
-    fn follow_wants(&mut self) {
-        let Some(wanted) = self.engine.secrets_news() else {
-            return;
-        };
-        let Some(cluster) = &mut self.cluster else {
-            return;
-        };
-        let proxies: BTreeSet<ProxyId> = wanted.keys().cloned().collect();
-        let gone = cluster.want_named(wanted);
-        for (scope, group) in self.groups() {
-            let gone = gone.get(&group.proxy).into_iter().flatten();
-            let gone = gone.map(|name| Change::Remove(TypeUrl::SDS, name.clone()));
-            self.store.apply(&scope, gone.collect());
-        }
-        self.serve_named(&proxies);
-    }
-
-    /// Serves these proxies the Kubernetes Secrets that they want, and tells what is wrong with those.
-    fn serve_named(&mut self, proxies: &BTreeSet<ProxyId>) {
-        let Some(cluster) = &self.cluster else {
-            return;
-        };
-        let mut groups = self.groups();
-        groups.retain(|(_, group)| proxies.contains(&group.proxy));
-        for (scope, group) in groups {
-            let changes = cluster.named(&group.proxy).into_iter().map(Change::Put);
-            self.store.apply(&scope, changes.collect());
-        }
-        self.engine.set_beside(cluster.named_findings());
-    }
-
-    /// The scopes of groups, open or not.
-    fn groups(&self) -> Vec<(Scope, Group)> {
-        let scopes = self.store.scopes().into_iter();
-        scopes
-            .filter_map(|(scope, _, _)| Some((scope.clone(), Group::from_scope(&scope)?)))
-            .collect()
-    }
-
-    /// What a proxy said of a resource does not hold for its next version, nor for one that is gone.
-    fn forget_refusal(&mut self, scope: &Scope, change: &Change) {
-        let key = match change {
-            Change::Put(resource) => refusal_key(scope, resource.type_url(), resource.name()),
-            Change::Remove(type_url, name) => refusal_key(scope, *type_url, name),
-        };
-        self.at_home.forget(&key);
-        if let Some(refusal) = self.ledger.clear(&key) {
-            tracing::info!(%scope, name = %key.name, "no longer refused: {}", refusal.message);
         }
     }
 
@@ -383,13 +214,8 @@ impl Mesh {
                 ..
             } => {
                 for (name, version) in names {
-                    if self.taken_at_home(&scope, stream, type_url, &name, version.as_deref()) {
-                        continue;
-                    }
-                    // One that went back to an earlier version has not taken what others refuse.
-                    let newest = self.store.get(&scope, type_url, &name);
-                    if newest.map(|newest| newest.version().clone()) == version {
-                        self.ledger.clear(&refusal_key(&scope, type_url, &name));
+                    if !self.taken_at_home(&scope, stream, type_url, &name, version.as_deref()) {
+                        self.taken(&scope, type_url, &name, version);
                     }
                 }
             }
@@ -452,56 +278,6 @@ impl Mesh {
             }
         }
     }
-
-    fn open(&mut self, scope: &Scope) {
-        let Some(group) = Group::from_scope(scope) else {
-            tracing::error!(%scope, "a stream without a proxy's scope");
-            return;
-        };
-        match self.engine.open(&group) {
-            Some(mut resources) => {
-                resources.extend(self.beside(&group));
-                self.store.replace(scope, resources);
-            }
-            None => tracing::warn!(
-                proxy = %group.proxy,
-                "connected, but no object declares it: it waits until one does"
-            ),
-        }
-        self.tell_findings();
-    }
-
-    fn close(&mut self, scope: &Scope) {
-        if self.store.drop_scope(scope) {
-            if let Some(group) = Group::from_scope(scope) {
-                self.engine.close(&group);
-            }
-            self.ledger.clear_scope(scope.as_str());
-            self.at_home.forget_scope(scope.as_str());
-            self.tell_findings();
-        }
-    }
-
-    fn refused(&mut self, scope: &Scope, type_url: TypeUrl, names: &[Arc<str>], message: &str) {
-        for name in names {
-            let objects = self.engine.origins(scope, type_url, name);
-            let refusal = Refusal {
-                message: message.into(),
-                objects: objects.clone(),
-                since: SystemTime::now(),
-            };
-            if self
-                .ledger
-                .refuse(refusal_key(scope, type_url, name), refusal)
-            {
-                let objects: Vec<String> = objects.iter().map(ToString::to_string).collect();
-                tracing::error!(
-                    %scope, %type_url, %name, objects = objects.join(", "),
-                    "an Envoy refuses what these objects say, and keeps what it had: {message}"
-                );
-            }
-        }
-    }
 }
 
 /// Waits for a point in time; for ever where there is none.
@@ -509,39 +285,5 @@ async fn until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
-    }
-}
-
-fn refusal_key(scope: &Scope, type_url: TypeUrl, name: &Arc<str>) -> RefusalKey {
-    RefusalKey {
-        scope: scope.as_str().into(),
-        type_url: type_url.as_str().into(),
-        name: name.clone(),
-    }
-}
-
-/// When the newest file of a batch was saved; when it was noticed, if no file tells or its clock is off.
-fn saved_at(batch: &Batch) -> SystemTime {
-    let noticed = SystemTime::now() - batch.seen.elapsed();
-    let newest = batch
-        .changes
-        .iter()
-        .filter_map(|change| change.object.as_ref())
-        .filter_map(|observed| {
-            std::fs::metadata(&observed.place.as_ref()?.file)
-                .ok()?
-                .modified()
-                .ok()
-        })
-        .max();
-    match newest {
-        Some(saved)
-            if noticed
-                .duration_since(saved)
-                .is_ok_and(|age| age.as_secs() < 10) =>
-        {
-            saved
-        }
-        _ => noticed,
     }
 }

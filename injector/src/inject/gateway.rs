@@ -48,11 +48,11 @@ pub(super) fn apply(
     let keep_image = is(edit::annotation(pod, SKIP_IMAGE), "enabled");
     let stats = envoy::stats_port(pod);
     let sds_socket = sds::wanted(pod, config);
-    let sds_volume = sds_socket
+    let sds_mount = sds_socket
         .as_deref()
-        .map(|path| sds::volume(pod, path).map(|volume| (volume, path)))
+        .map(|socket| sds::mount(pod, socket))
         .transpose()?;
-    let mut all = mounts(container(pod, index)?, sds_volume)?;
+    let mut all = mounts(container(pod, index)?, sds_mount)?;
     logs::apply(pod, candidate, &mut all, warnings)?;
     let container = container(pod, index)?;
     container["volumeMounts"] = json!(all);
@@ -155,12 +155,14 @@ fn container(pod: &mut Value, index: usize) -> Result<&mut Value, Rejection> {
 }
 
 /// The container's mounts with ours.
-fn mounts(container: &mut Value, sds: Option<(String, &str)>) -> Result<Vec<Value>, Rejection> {
+fn mounts(container: &mut Value, sds: Option<Value>) -> Result<Vec<Value>, Rejection> {
     let mut mounts = edit::list(container, "volumeMounts")?.clone();
-    if let Some((volume, path)) = sds
-        && !mounts.iter().any(|known| edit::name(known) == volume)
+    if let Some(mount) = sds
+        && !mounts
+            .iter()
+            .any(|known| edit::name(known) == edit::name(&mount))
     {
-        mounts.push(json!({ "name": volume, "mountPath": path }));
+        mounts.push(mount);
     }
     for mount in envoy::mounts() {
         let path = &mount["mountPath"];

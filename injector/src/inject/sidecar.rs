@@ -170,10 +170,10 @@ fn mounts(
     for (name, path) in wishes.secret_mounts.iter().chain(&wishes.volume_mounts) {
         mounts.push(json!({ "name": name, "mountPath": path, "readOnly": true }));
     }
-    if let Some(path) = sds::wanted(pod, config) {
-        let volume = sds::volume(pod, &path)?;
-        if !wishes.volume_mounts.contains_key(&volume) {
-            mounts.push(json!({ "name": volume, "mountPath": path }));
+    if let Some(socket) = sds::wanted(pod, config) {
+        let mount = sds::mount(pod, &socket)?;
+        if !wishes.volume_mounts.contains_key(edit::name(&mount)) {
+            mounts.push(mount);
         }
     }
     let taken = |mount: &Value| {

@@ -21,6 +21,8 @@ use crate::xds::{
 };
 
 const NS: &str = "attacks";
+/// How long a busy machine may take for what is given or refused at once.
+const PATIENCE: Duration = Duration::from_secs(20);
 const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
 fn base64url(bytes: &[u8]) -> String {
@@ -109,6 +111,21 @@ fn token(case: &Case, pod: &str, audience: &str) -> String {
     .to_owned()
 }
 
+/// What an honest proxy is given: all of it, so that it is the same when it asks again. A replica learns of a pod a moment
+/// after it is ready.
+fn own_of(case: &Case, door: &Door, token: &str) -> BTreeSet<String> {
+    case.eventually("an honest proxy's own", PATIENCE, || {
+        let [one, other] = [(); 2].map(|()| door.attempt(&Attempt::with_token(token)));
+        let (one, other) = (one?.resources, other?.resources);
+        let has = |kind: &str| one.iter().any(|own| own.starts_with(kind));
+        anyhow::ensure!(
+            has("Listener") && has("Cluster") && one == other,
+            "{one:?}, {other:?}"
+        );
+        Ok(one)
+    })
+}
+
 /// The file of a pod's network namespace, by the processes of the pod's cgroup.
 fn network_of(case: &Case, pod: &str) -> PathBuf {
     let uid = case.get(&format!("pod {pod} -n {NS}"))["metadata"]["uid"]
@@ -147,6 +164,8 @@ impl Attack {
         for path in [DELTA, SOTW] {
             let attempt = Attempt {
                 path: path.to_owned(),
+                // It ends at once where it is refused, however long it would be waited for.
+                patience: PATIENCE,
                 ..Attempt::with_token(token)
             };
             let result = self.door.attempt(&attempt);
@@ -162,7 +181,6 @@ impl Attack {
 fn nobody_gets_what_is_not_theirs() {
     let scene = Scene::new(Case::shared(), NS, 1, 1);
     let case = &scene.case;
-    scene.answered_by(&["blue"]);
     let client = format!("virtualnode/{NS}/client");
     case.apply(
         &(pod("honest", Some(&client)) + &pod("doomed", Some(&client)) + &pod("stranger", None)),
@@ -196,16 +214,12 @@ fn nobody_gets_what_is_not_theirs() {
     let load = scene.load("load", 100, 60);
 
     let honest = token(case, "honest", "tulle");
-    let own = attack.door.attempt(&Attempt::with_token(&honest)).unwrap();
-    assert!(
-        own.resources.iter().any(|one| one.starts_with("Listener")),
-        "an honest proxy is given its own: {own:?}"
-    );
+    let own = own_of(case, &attack.door, &honest);
 
     without_proof(&mut attack, &honest);
     wrong_tokens(case, &mut attack);
-    claims_of_the_node(&mut attack, &honest, &own.resources);
-    secrets_of_others(&mut attack, &honest);
+    claims_of_the_node(&mut attack, &honest, &own);
+    secrets_of_others(case, &mut attack, &honest);
     junk(&mut attack, &honest);
 
     // a stolen token, from another pod
@@ -222,21 +236,25 @@ fn nobody_gets_what_is_not_theirs() {
         network: Some(network_of(case, "doomed")),
         ..attack.from_node.clone()
     };
+    own_of(case, &door, &doomed);
     let network = std::fs::File::open(door.network.as_ref().unwrap()).unwrap();
+    let (given, is_given) = std::sync::mpsc::channel();
     let watching = std::thread::spawn({
         let attempt = Attempt {
-            patience: Duration::from_secs(30),
+            patience: Duration::from_secs(60),
+            given: Some(given),
             ..Attempt::with_token(&doomed)
         };
         move || door.attempt(&attempt)
     });
-    std::thread::sleep(Duration::from_secs(2));
+    is_given
+        .recv_timeout(PATIENCE)
+        .expect("it is given its own first");
     case.run(&format!(
         "delete pod doomed -n {NS} --grace-period=0 --force"
     ));
     let deleted = std::time::Instant::now();
     let answered = watching.join().unwrap().unwrap();
-    assert!(!answered.resources.is_empty(), "it was given its own first");
     assert!(
         answered.end.is_some(),
         "the stream of a pod that is gone stays open"
@@ -250,8 +268,8 @@ fn nobody_gets_what_is_not_theirs() {
     assert!(attack.failures.is_empty(), "{}", attack.failures.join("\n"));
     assert_eq!(outcome.lost, 0, "{outcome:?}");
     assert_eq!(case.metric("tulle_xds_panics_total"), 0.0);
-    let again = attack.door.attempt(&Attempt::with_token(&honest)).unwrap();
-    assert_eq!(again.resources, own.resources, "others are unharmed");
+    let again = own_of(case, &attack.door, &honest);
+    assert_eq!(again, own, "others are unharmed");
     assert!(attack.count >= 40, "only {}", attack.count);
 }
 
@@ -329,13 +347,8 @@ fn wrong_tokens(case: &Case, attack: &mut Attack) {
             "serviceaccount": { "name": "default", "uid": account_uid },
         }
     });
-    let given = attack
-        .door
-        .attempt(&Attempt::with_token(&forge.sign(&good)));
-    assert!(
-        !given.unwrap().resources.is_empty(),
-        "the forge makes tokens as the cluster does, so that only what is changed below is wrong"
-    );
+    // The forge makes tokens as the cluster does, so that only what is changed below is wrong.
+    own_of(case, &attack.door, &forge.sign(&good));
     let but = |pointer: &str, value: Value| {
         let mut claims = good.clone();
         *claims.pointer_mut(pointer).unwrap() = value;
@@ -477,7 +490,7 @@ fn claims_of_the_node(attack: &mut Attack, honest: &str, own: &BTreeSet<String>)
 }
 
 /// Names of others' certificates bring nothing; one's own brings one's own identity.
-fn secrets_of_others(attack: &mut Attack, honest: &str) {
+fn secrets_of_others(case: &Case, attack: &mut Attack, honest: &str) {
     let ask = |kind: &str, names: &[&str]| Attempt {
         frames: vec![framed(&request(node("me"), kind, names))],
         ..Attempt::with_token(honest)
@@ -506,9 +519,12 @@ fn secrets_of_others(attack: &mut Attack, honest: &str) {
         let result = attack.door.attempt(&ask(kind, &["*"]));
         attack.refused(&format!("type {kind:?}"), result);
     }
-    let own = attack.door.attempt(&ask(SECRET, &["default"])).unwrap();
-    let names: Vec<&String> = own.resources.iter().collect();
-    assert_eq!(names, ["Secret default"], "its own certificate is given");
+    case.eventually("its own certificate", PATIENCE, || {
+        let own = attack.door.attempt(&ask(SECRET, &["default"]))?;
+        let names: Vec<&String> = own.resources.iter().collect();
+        anyhow::ensure!(names == ["Secret default"], "{own:?}");
+        Ok(())
+    });
     let everything = attack.door.attempt(&ask(SECRET, &["*"])).unwrap();
     attack.count += 1;
     let allowed = ["Secret default", "Secret ROOTCA"];
@@ -586,7 +602,11 @@ fn junk(attack: &mut Attack, honest: &str) {
         .filter_map(|_| std::net::TcpStream::connect(attack.from_node.address).ok())
         .collect();
     attack.count += 1;
-    let result = attack.door.attempt(&Attempt::with_token(honest)).unwrap();
+    let attempt = Attempt {
+        patience: Duration::from_secs(5),
+        ..Attempt::with_token(honest)
+    };
+    let result = attack.door.attempt(&attempt).unwrap();
     if result.resources.is_empty() {
         attack.failures.push(format!(
             "{} idle connections keep an honest proxy out",

@@ -25,7 +25,7 @@ apiVersion: v1
 kind: Pod
 metadata: {{name: echo, namespace: {ns}, labels: {{app: echo}}}}
 spec:
-  terminationGracePeriodSeconds: 10
+  terminationGracePeriodSeconds: 40
   initContainers:
   - name: beside
     image: {SAMPLE}
@@ -101,15 +101,15 @@ spec:
             .contains("RS256")
     );
 
-    // the sidecar ends after the application, which is given the time of its hook
+    // the sidecar ends after the application, which is given the time of its hook, and neither has to be killed
     let started = std::time::Instant::now();
     case.run(&format!("delete pod echo -n {ns} --wait"));
     let took = started.elapsed();
     assert!(
-        took > Duration::from_secs(2) && took < Duration::from_secs(8),
+        took > Duration::from_secs(2) && took < Duration::from_secs(30),
         "{took:?}"
     );
-    case.eventually("the endpoint to go", Duration::from_secs(5), || {
+    case.eventually("the endpoint to go", Duration::from_secs(15), || {
         let slices = case.kubectl().list(&format!(
             "endpointslices -n {ns} -l kubernetes.io/service-name=echo"
         ))?;

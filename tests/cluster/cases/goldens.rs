@@ -32,7 +32,7 @@ const NEVER_READY: &[&str] = &["awkward-texts", "probes-grpc"];
 const WITHOUT_A_MESH: &str = "rejected-without-a-mesh";
 /// `tulle inject` injects what nobody has labelled: it was asked to. The webhook leaves it as it is.
 const NOBODY_ASKED: &str = "nobody-said-anything";
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(180);
 
 struct Golden {
     name: String,
@@ -207,7 +207,7 @@ fn surroundings(case: &Case, goldens: &[Golden]) {
         }
     });
     // The webhook answers from what its replica has seen.
-    std::thread::sleep(Duration::from_secs(2));
+    case.seen_everywhere("inject-seen");
 }
 
 /// Nothing of these is stored, and every reason is given.

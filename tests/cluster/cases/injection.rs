@@ -1,7 +1,5 @@
 //! Pods of every kind through the real webhook, and run by a real kubelet.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use tulle_cluster::case::Case;
 use tulle_cluster::command::output_of;
@@ -223,7 +221,7 @@ fn every_kind_of_pod_runs() {
     let rows = rows();
     let mut wrong = Vec::new();
     // The webhook answers from what its replica has seen.
-    std::thread::sleep(Duration::from_secs(2));
+    case.seen_everywhere("injection-seen");
     for row in &rows {
         let mut command = case.kubectl().command(["create", "-f", "-"]);
         let result = output_of(&mut command, manifest(row).as_bytes());
@@ -273,13 +271,13 @@ fn judge(case: &Case, row: &Row) -> Result<(), String> {
     };
     match row.becomes {
         Becomes::Injected(check) => {
-            ready(60)?;
+            ready(120)?;
             let pod = pod()?;
             anything(&pod)?;
             check(&pod)
         }
         Becomes::Untouched => {
-            ready(60)?;
+            ready(120)?;
             let pod = pod()?;
             match container(&pod, "envoy") {
                 Ok(_) => Err("it was injected".to_owned()),

@@ -1,13 +1,12 @@
 //! Keys and tokens are nowhere to be read: not in logs, pages, dumps, events, nor in objects that others may see.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::Value;
 use tulle_cluster::case::{Case, call, must};
+use tulle_cluster::forward::Forwarded;
 use tulle_cluster::tulle::NAMESPACE;
 
 use crate::scene::Scene;
@@ -114,40 +113,6 @@ fn token_on_disk(case: &Case, pod: &Value, volume: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// A port of a pod's loopback, at a port of ours, until it is dropped.
-struct Forwarded {
-    kubectl: Child,
-    /// It says a line of each connection, and ends when nobody takes it.
-    _stdout: BufReader<ChildStdout>,
-    address: String,
-}
-
-impl Forwarded {
-    fn to(case: &Case, pod: &str) -> Self {
-        let mut command = case
-            .kubectl()
-            .command(["port-forward", "-n", NAMESPACE, pod, ":15014"]);
-        let mut kubectl = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut said = String::new();
-        let mut stdout = BufReader::new(kubectl.stdout.take().unwrap());
-        stdout.read_line(&mut said).unwrap();
-        // Forwarding from 127.0.0.1:40001 -> 15014
-        let address = said.split_whitespace().find(|word| word.contains(':'));
-        Self {
-            kubectl,
-            _stdout: stdout,
-            address: address.expect("an address").to_owned(),
-        }
-    }
-}
-
-impl Drop for Forwarded {
-    fn drop(&mut self) {
-        let _ = self.kubectl.kill();
-        let _ = self.kubectl.wait();
-    }
-}
-
 /// Everything that somebody may read who may not read Secrets, by where it is.
 #[derive(Default)]
 struct Readable(BTreeMap<String, String>);
@@ -202,7 +167,7 @@ impl Readable {
     }
 
     fn pages(&mut self, case: &Case, ns: &str, replica: &str) {
-        let forwarded = Forwarded::to(case, replica);
+        let port = Forwarded::to(case.kubectl(), NAMESPACE, replica, 15014).unwrap();
         for page in [
             "/metrics",
             "/debug",
@@ -214,7 +179,7 @@ impl Readable {
             &format!("/debug/config?proxy=virtualnode/{ns}/blue&capture=transparent"),
         ] {
             let answer = case
-                .play_outside(&[call(&forwarded.address, "localhost", page)])
+                .play_outside(&[call(port.address(), "localhost", page)])
                 .remove(0);
             assert_eq!(answer.status, 200, "{page}: {}", answer.text);
             self.0.insert(format!("{page} of {replica}"), answer.text);
@@ -268,7 +233,6 @@ fn keys_and_tokens_are_nowhere_to_be_read() {
     // Alone: a new authority gives every proxy of the cluster a new certificate.
     let scene = Scene::new(Case::alone(), "leaks", 1, 1);
     let (case, ns) = (&scene.case, scene.ns);
-    scene.answered_by(&["blue"]);
     let mut needles = Needles::default();
     rotate(case, ns, &mut needles);
     scene.weights(0, 100);
@@ -280,6 +244,20 @@ fn keys_and_tokens_are_nowhere_to_be_read() {
         "virtualNode",
         "absent",
     ));
+    case.eventually("the error to be told", Duration::from_secs(30), || {
+        let events = case
+            .kubectl()
+            .list(&format!("events.events.k8s.io -n {ns}"))?;
+        let told = events.iter().any(|event| {
+            event["reportingController"] == "tulle" && event["regarding"]["name"] == "nobody"
+        });
+        let object = case
+            .kubectl()
+            .get(&format!("virtualservice nobody -n {ns}"))?;
+        let status = &object["status"]["conditions"];
+        anyhow::ensure!(told && status.is_array(), "event {told}, {status}");
+        Ok(())
+    });
 
     let replicas = case.list(&format!(
         "pods -n {NAMESPACE} -l app.kubernetes.io/name=tulle"

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod admission;
+mod analyze;
 mod attacks;
 mod bed;
 mod dns;

@@ -40,6 +40,15 @@ impl Wire {
         Self { tcpdump, file }
     }
 
+    /// Waits until what was captured so far is such: every packet is written as it is taken, but not at once.
+    fn until(&self, case: &Case, what: &str, is_such: impl Fn(&[u8]) -> bool) {
+        case.eventually(what, Duration::from_secs(10), || {
+            let bytes = std::fs::read(&self.file)?;
+            anyhow::ensure!(is_such(&bytes), "{} bytes captured", bytes.len());
+            Ok(())
+        });
+    }
+
     fn stop(mut self) -> Vec<u8> {
         std::thread::sleep(Duration::from_millis(500));
         self.tcpdump.kill().expect("tcpdump runs");
@@ -73,7 +82,6 @@ const MARK: &str = "/a-secret-that-must-not-be-read";
 fn identities_and_what_is_on_the_wire() {
     let scene = Scene::new(Case::shared(), "wire", 1, 1);
     let (case, ns) = (&scene.case, scene.ns);
-    scene.answered_by(&["blue"]);
 
     // /certs of both sides names the workload's identity
     for app in ["client", "blue"] {
@@ -100,14 +108,14 @@ fn identities_and_what_is_on_the_wire() {
         answer.seen.as_ref().map(|seen| seen.path.as_str()),
         Some(MARK)
     );
-    let bytes = wire.stop();
-    assert!(bytes.len() > 1000, "only {} bytes captured", bytes.len());
+    // an application data record of TLS
+    wire.until(case, "TLS on the wire", |bytes| {
+        bytes.len() > 1000 && holds(bytes, &[0x17, 0x03, 0x03])
+    });
     assert!(
-        !holds(&bytes, MARK.as_bytes()),
+        !holds(&wire.stop(), MARK.as_bytes()),
         "the request can be read on the wire"
     );
-    // an application data record of TLS
-    assert!(holds(&bytes, &[0x17, 0x03, 0x03]), "no TLS on the wire");
 
     // someone outside the mesh, in plaintext, is served under permissive; and the capture does see what can be read
     let wire = Wire::watch(case, "outside", &blue);
@@ -115,17 +123,16 @@ fn identities_and_what_is_on_the_wire() {
         .play_outside(&[call(&format!("{blue}:8080"), "blue", MARK)])
         .remove(0);
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert!(
-        holds(&wire.stop(), MARK.as_bytes()),
-        "the capture saw nothing"
-    );
+    wire.until(case, "the request to be read", |bytes| {
+        holds(bytes, MARK.as_bytes())
+    });
+    drop(wire.stop());
 }
 
 #[test]
 fn strict_refuses_plaintext_and_keeps_probes_true() {
     let scene = Scene::new(Case::shared(), "strict", 1, 1);
     let (case, ns) = (&scene.case, scene.ns);
-    scene.answered_by(&["blue"]);
     case.run(&format!("annotate namespace {ns} tulle.dev/mtls=strict"));
     let blue = pod_address(case, ns, "blue");
     case.eventually("plaintext to be refused", Duration::from_secs(15), || {
@@ -241,7 +248,6 @@ fn ten_minutes_of_rotation_lose_nothing() {
     certificate_ttl(&case, "60s");
     let scene = Scene::new(case, "rotation", 2, 1);
     let (case, ns) = (&scene.case, scene.ns);
-    scene.answered_by(&["blue"]);
     let load = scene.load("load", 200, 600);
     let first = serials(case, ns, "deployment/blue");
     assert!(!first.is_empty(), "no certificate");
@@ -283,6 +289,13 @@ fn ten_minutes_of_rotation_lose_nothing() {
 fn a_pod_without_sidecar_is_served_under_permissive() {
     let scene = Scene::new(Case::shared(), "permissive", 1, 1);
     let (case, ns) = (&scene.case, scene.ns);
+    // The node's rules for the Service come a moment after its pods are ready.
+    let blue = format!("{}:8080", case.cluster_ip(ns, "blue"));
+    case.eventually("the Service", Duration::from_secs(15), || {
+        let answer = case.play_outside(&[call(&blue, "blue", "/")]).remove(0);
+        anyhow::ensure!(answer.status == 200, "{answer:?}");
+        Ok(())
+    });
     let plan = Plan {
         namespace: ns,
         pod: "plain",

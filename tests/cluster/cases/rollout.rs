@@ -18,7 +18,7 @@ fn a_rollout_of_a_service_loses_nothing() {
     scene
         .case
         .run(&format!("rollout restart deployment/blue -n {}", scene.ns));
-    scene.case.ready(scene.ns, &["blue"]);
+    scene.case.ready_within(scene.ns, &["blue"], 180);
     note(&format!(
         "rollout: ten pods replaced under load in {:.1} s",
         started.elapsed().as_secs_f64()
@@ -32,7 +32,6 @@ fn a_rollout_of_a_service_loses_nothing() {
 fn scaled_to_nothing_and_back() {
     let scene = Scene::new(Case::shared(), "scale", 2, 1);
     let case = &scene.case;
-    scene.answered_by(&["blue"]);
     for round in 0..2 {
         case.run(&format!(
             "scale deployment/blue -n {} --replicas=0",
@@ -117,6 +116,14 @@ spec:
 "
     ));
     case.ready(ns, &["ingress"]);
+    // The node's rules for the Service come a moment after its pods are ready.
+    let ingress = format!("{}:80", case.cluster_ip(ns, "ingress"));
+    case.eventually("the gateway's Service", Duration::from_secs(15), || {
+        let question = call(&ingress, "shop.example.com", "/");
+        let answer = case.play_outside(&[question]).remove(0);
+        anyhow::ensure!(answer.status == 200, "{answer:?}");
+        Ok(())
+    });
     let plan = Plan {
         namespace: ns,
         pod: "outside",

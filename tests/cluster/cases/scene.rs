@@ -13,7 +13,8 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Brings it up, all weight on blue, with so many pods of blue and green.
+    /// Brings it up, all weight on blue, with so many pods of blue and green. Blue answers by then: that its pods are ready
+    /// is the API server's word, which proxies are told a moment later.
     pub(crate) fn new(case: Case, ns: &'static str, blue: u32, green: u32) -> Self {
         case.owns(ns);
         let mut text = mesh(ns);
@@ -39,7 +40,9 @@ impl Scene {
         );
         let patience = 90 + 5 * (blue + green);
         case.ready_within(ns, &["blue", "green", "client"], patience);
-        Self { case, ns }
+        let scene = Self { case, ns };
+        scene.answered_by(&["blue"]);
+        scene
     }
 
     /// The router with other weights.

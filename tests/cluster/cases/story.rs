@@ -281,15 +281,14 @@ fn blue_and_green_from_manifests_to_traffic() {
         "Color.Story.svc.cluster.local",
     ] {
         let to = format!("{}:80", case.cluster_ip(NS, "color"));
-        let answer = case
-            .play(NS, "deployment/front", &[call(&to, host, "/")])
-            .unwrap()
-            .remove(0);
-        assert_eq!(
-            answer.seen.as_ref().map(|seen| seen.name.as_str()),
-            Some("blue"),
-            "{host}: {answer:?}"
-        );
+        case.eventually(host, Duration::from_secs(15), || {
+            let answer = case
+                .play(NS, "deployment/front", &[call(&to, host, "/")])?
+                .remove(0);
+            let seen = answer.seen.as_ref();
+            anyhow::ensure!(seen.is_some_and(|seen| seen.name == "blue"), "{answer:?}");
+            Ok(())
+        });
     }
 
     weights_under_load(&case);
@@ -311,7 +310,7 @@ fn weights_under_load(case: &Case) {
     for (blue, green, expected) in [(50, 50, &["blue", "green"][..]), (0, 100, &["green"])] {
         case.apply(&router(blue, green));
         let applied = Instant::now();
-        case.eventually(&format!("{expected:?}"), Duration::from_secs(10), || {
+        case.eventually(&format!("{expected:?}"), Duration::from_secs(20), || {
             let words = "/usr/local/bin/tulle-sample load --to color:80 --host color.story.svc.cluster.local --seconds 0.3 --rate 200";
             let words: Vec<&str> = words.split(' ').collect();
             let report = tulle_cluster::command::run(&mut case.exec(NS, "deployment/front", "app", &words))?;

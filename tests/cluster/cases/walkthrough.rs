@@ -12,5 +12,6 @@ mod grpc;
 mod observing;
 mod resilience;
 mod routing;
+mod sds_setting;
 mod three_tier;
 mod tls;

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -54,6 +55,8 @@ pub(crate) struct Attempt {
     pub(crate) headers: Vec<(String, String)>,
     /// How long answers are waited for.
     pub(crate) patience: Duration,
+    /// Who is told when the first resource has come.
+    pub(crate) given: Option<Sender<()>>,
 }
 
 /// What came back.
@@ -108,6 +111,7 @@ impl Attempt {
             ],
             headers: Vec::new(),
             patience: Duration::from_secs(1),
+            given: None,
         }
     }
 }
@@ -198,6 +202,10 @@ impl Door {
                             .resources
                             .insert(format!("{kind} {}", resource.name));
                         answered.bytes.extend(resource.encode_to_vec());
+                        if let Some(given) = &attempt.given {
+                            // Who no longer listens has heard it.
+                            let _ = given.send(());
+                        }
                     }
                 }
             }

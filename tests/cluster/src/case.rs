@@ -1,5 +1,7 @@
 //! What a test on the cluster holds in its hands.
 
+mod control_plane;
+
 use std::cell::RefCell;
 use std::process::Command;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -11,8 +13,16 @@ use tulle_sample::http_client::{Answer, Call};
 
 use crate::command::{output_of, run};
 use crate::kubectl::Kubectl;
+use crate::manifests;
 use crate::run::Run;
 use crate::tulle;
+
+/// How long a case waits for what an earlier one has left.
+const SETTLE: Duration = Duration::from_secs(120);
+
+fn is_ending(object: &Value) -> bool {
+    !object["metadata"]["deletionTimestamp"].is_null()
+}
 
 /// Cases that stop what others need run alone.
 static CLUSTER: RwLock<()> = RwLock::new(());
@@ -40,13 +50,40 @@ impl Case {
     /// A case that runs beside others.
     pub fn shared() -> Self {
         let turn = CLUSTER.read().unwrap_or_else(PoisonError::into_inner);
-        Self::new(Turn::Shared(turn))
+        let case = Self::new(Turn::Shared(turn));
+        case.settles("the control plane to be whole", || case.is_whole());
+        case
     }
 
-    /// A case that runs alone: it stops the control plane or the API server, or measures.
+    /// A case that runs alone: it stops the control plane or the API server, or measures. What earlier cases have left
+    /// behind is gone by then: their pods would count among its own, and what becomes of them is sent to proxies.
     pub fn alone() -> Self {
         let turn = CLUSTER.write().unwrap_or_else(PoisonError::into_inner);
-        Self::new(Turn::Alone(turn))
+        let case = Self::new(Turn::Alone(turn));
+        case.settles("the control plane to be whole", || case.is_whole());
+        case.settles("namespaces of earlier cases to go", || {
+            let namespaces = case.kubectl.list("namespaces")?;
+            let left = namespaces.iter().find(|one| is_ending(one));
+            anyhow::ensure!(
+                left.is_none(),
+                "{}",
+                left.unwrap_or(&Value::Null)["metadata"]["name"]
+            );
+            Ok(())
+        });
+        case
+    }
+
+    /// Waits for what another case may have left undone; if that fails, it is the other's fault and not this one's.
+    fn settles(&self, what: &str, mut ask: impl FnMut() -> anyhow::Result<()>) {
+        let end = Instant::now() + SETTLE;
+        while let Err(error) = ask() {
+            if Instant::now() > end {
+                eprintln!("waited {SETTLE:?} for {what}, and goes on: {error:#}");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
 
     fn new(turn: Turn) -> Self {
@@ -80,7 +117,7 @@ impl Case {
             "delete namespace {} --ignore-not-found --wait --timeout=120s",
             namespaces.join(" ")
         ));
-        self.delete_meshes();
+        self.delete_meshes(&namespaces.join(" "));
     }
 
     /// `kubectl apply`.
@@ -91,7 +128,7 @@ impl Case {
     /// A mesh and an injected namespace, both of this name.
     pub fn mesh(&self, name: &str) {
         self.owns(name);
-        self.apply(&crate::manifests::mesh(name));
+        self.apply(&manifests::mesh(name));
         self.run(&format!(
             "wait --for=create serviceaccount/default -n {name} --timeout=60s"
         ));
@@ -136,13 +173,33 @@ impl Case {
     pub fn pods(&self, namespace: &str, app: &str) -> Vec<String> {
         self.list(&format!("pods -n {namespace} -l app={app}"))
             .iter()
-            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
+            .filter(|pod| !is_ending(pod))
             .filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned))
             .collect()
     }
 
+    /// A pod of the Deployment that is labelled `app: NAME` as it is called, and that is not being ended: of two, kubectl
+    /// would take the older one, which after a rollout is the one that goes.
+    fn pod_of(&self, namespace: &str, app: &str) -> anyhow::Result<String> {
+        let pods = self
+            .kubectl
+            .list(&format!("pods -n {namespace} -l app={app}"))?;
+        let mut stay = pods.iter().filter(|pod| {
+            let owner = &pod["metadata"]["ownerReferences"][0]["kind"];
+            !is_ending(pod) && owner == "ReplicaSet"
+        });
+        let name = stay.next().context("no pod of it stays")?["metadata"]["name"].as_str();
+        Ok(name.context("a name")?.to_owned())
+    }
+
     /// A command in a container of a pod (`POD`, or `deployment/NAME`).
     pub fn exec(&self, namespace: &str, pod: &str, container: &str, words: &[&str]) -> Command {
+        let found = match pod.strip_prefix("deployment/") {
+            Some(app) => self.pod_of(namespace, app).ok(),
+            None => None,
+        };
+        // What is not found is told by kubectl.
+        let pod = found.as_deref().unwrap_or(pod);
         let mut command = self
             .kubectl
             .command(["exec", "-i", "-n", namespace, pod, "-c", container, "--"]);
@@ -195,37 +252,6 @@ impl Case {
         Ok(answer.text)
     }
 
-    /// The metrics of every replica of the control plane, as text, by pod.
-    pub fn metrics(&self) -> Vec<(String, String)> {
-        let selector = format!("-n {} -l app.kubernetes.io/name=tulle", tulle::NAMESPACE);
-        let pods = self.list(&format!(
-            "pods {selector} --field-selector=status.phase=Running"
-        ));
-        pods.iter()
-            .filter_map(|pod| {
-                let name = pod["metadata"]["name"].as_str()?.to_owned();
-                let address = format!("{}:15014", pod["status"]["podIP"].as_str()?);
-                let answer = self
-                    .play_outside(&[call(&address, "localhost", "/metrics")])
-                    .pop()?;
-                (answer.status == 200).then_some((name, answer.text))
-            })
-            .collect()
-    }
-
-    /// The sum of a metric over all replicas and label values.
-    pub fn metric(&self, name: &str) -> f64 {
-        self.metrics()
-            .iter()
-            .flat_map(|(_, text)| text.lines())
-            .filter(|line| {
-                let rest = line.strip_prefix(name);
-                rest.is_some_and(|rest| rest.starts_with('{') || rest.starts_with(' '))
-            })
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-            .sum()
-    }
-
     /// Asks again until the answer is good; panics with the last error after `limit`.
     pub fn eventually<T>(
         &self,
@@ -245,8 +271,7 @@ impl Case {
         }
     }
 
-    fn delete_meshes(&self) {
-        let meshes = self.meshes.borrow().join(" ");
+    fn delete_meshes(&self, meshes: &str) {
         if meshes.is_empty() {
             return;
         }
@@ -294,7 +319,7 @@ impl Drop for Case {
                 "delete namespace {namespaces} --ignore-not-found --wait=false"
             ));
         }
-        self.delete_meshes();
+        self.delete_meshes(&self.meshes.borrow().join(" "));
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use rustix::process::{Pid, Signal};
 
+use crate::claim::Claim;
 use crate::kubectl::Kubectl;
 use crate::parts::API_SERVER;
 use crate::run::{NODE, Run};
@@ -32,19 +33,20 @@ const LIMIT: Duration = Duration::from_secs(180);
 ///
 /// # Errors
 /// It already runs, or something of it did not come up; then nothing of it is left running.
-pub fn up(run: &Run, tools: &Tools) -> anyhow::Result<()> {
+pub fn up(claim: &Claim, tools: &Tools) -> anyhow::Result<()> {
+    let run = claim.run();
     anyhow::ensure!(
         !is_up(run),
         "{} already runs; take it down first",
         run.root().display()
     );
-    down(run)?;
+    down(claim)?;
     let brought_up = bring_up(run, tools);
     if brought_up.is_err() {
         for part in PROGRAMS.iter().chain(&["containerd", "node"]) {
             print_end(run, part);
         }
-        down(run)?;
+        down(claim)?;
     }
     brought_up
 }
@@ -135,7 +137,8 @@ pub fn is_up(run: &Run) -> bool {
 ///
 /// # Errors
 /// A process did not end, or a file could not be removed.
-pub fn down(run: &Run) -> anyhow::Result<()> {
+pub fn down(claim: &Claim) -> anyhow::Result<()> {
+    let run = claim.run();
     if let Some(pid) = first_process(run) {
         // All others of its namespaces end with it, and their mounts.
         rustix::process::kill_process(pid, Signal::KILL)?;
@@ -162,12 +165,11 @@ pub fn without_api_server(run: &Run) -> anyhow::Result<Held> {
     let hold = run.hold(API_SERVER);
     std::fs::write(&hold, "")?;
     let held = Held(hold);
-    std::thread::sleep(Duration::from_millis(500));
     let kubectl = Kubectl::new(run);
-    anyhow::ensure!(
-        kubectl.raw("/livez").is_err(),
-        "the API server still answers"
-    );
+    wait("the API server to stop", || {
+        anyhow::ensure!(kubectl.raw("/livez").is_err(), "it still answers");
+        Ok(())
+    })?;
     Ok(held)
 }
 

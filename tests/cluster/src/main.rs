@@ -1,10 +1,10 @@
 //! Brings a cluster up, takes it down, and is the first process inside it. `tests/run cluster` calls it.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
-use tulle_cluster::{images, lifecycle, node, run::Run, tools::Tools, tulle};
+use tulle_cluster::{claim::Claim, images, lifecycle, node, run::Run, tools::Tools, tulle};
 
 #[derive(Debug, Parser)]
 enum Command {
@@ -38,11 +38,12 @@ fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Up { name, bare } => {
             let (run, tools) = (Run::named(&name)?, Tools::from_environment()?);
+            let claim = Claim::of(&run, Duration::ZERO)?;
             let started = Instant::now();
             if lifecycle::is_up(&run) {
                 images::import(&run, &images::build(&tools)?)?;
             } else {
-                lifecycle::up(&run, &tools)?;
+                lifecycle::up(&claim, &tools)?;
                 eprintln!("cluster up in {:.1} s", started.elapsed().as_secs_f64());
             }
             if !bare {
@@ -54,7 +55,11 @@ fn main() -> anyhow::Result<()> {
                 );
             }
         }
-        Command::Down { name } => lifecycle::down(&Run::named(&name)?)?,
+        Command::Down { name } => {
+            // Who was told to stop bringing it up may take a moment to end.
+            let claim = Claim::of(&Run::named(&name)?, Duration::from_secs(10))?;
+            lifecycle::down(&claim)?;
+        }
         Command::Show { name } => {
             let run = Run::named(&name)?;
             anyhow::ensure!(lifecycle::is_up(&run), "no cluster {name} runs");

@@ -80,6 +80,13 @@ impl Run {
         &self.root
     }
 
+    /// The file by which one process at a time brings it up or takes it down: beside the folder, which comes and goes.
+    pub fn claim(&self) -> PathBuf {
+        let name = self.root.file_name().unwrap_or_default();
+        self.root
+            .with_file_name(format!(".{}.lock", name.to_string_lossy()))
+    }
+
     /// A file or folder in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)

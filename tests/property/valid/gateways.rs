@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::values::{limit, logging};
-use super::{Dice, Listener, Plan, document, listeners, map, matches, reference, tls};
+use super::{Dice, Listener, Plan, annotations, document, listeners, map, matches, reference, tls};
 
 const NAMES: [&str; 2] = ["g0", "g1"];
 
@@ -196,7 +196,10 @@ pub(super) fn gateways(dice: &mut Dice, plan: &Plan) -> Vec<Value> {
             ("backendDefaults", defaults),
             ("logging", dice.maybe(40, logging)),
         ]);
-        documents.push(document("VirtualGateway", namespace, name, spec));
+        let limits = annotations::rate_limit(dice, &own);
+        let gateway = document("VirtualGateway", namespace, name, spec);
+        let gateway = annotations::annotated(gateway, "tulle.dev/rate-limit", limits);
+        documents.push(gateway);
         for number in 0..dice.from(1, 5) {
             let from = dice.pick(&super::NAMESPACES);
             let listener = dice.pick(&own);

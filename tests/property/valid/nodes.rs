@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::values::{duration, http_timeout, limit, logging, timeout};
-use super::{Dice, Listener, Node, Plan, Provider, Service, document, map, reference, tls};
+use super::{
+    Dice, Listener, Node, Plan, Provider, Service, annotations, document, map, reference, tls,
+};
 
 fn check(dice: &mut Dice, listener: Listener) -> Value {
     let port = dice.maybe(40, |_| listener.port.into());
@@ -163,7 +165,9 @@ pub(super) fn nodes(dice: &mut Dice, plan: &Plan) -> Vec<Value> {
                 ("serviceDiscovery", Some(discovery(dice, node))),
                 ("logging", dice.maybe(40, logging)),
             ]);
-            document("VirtualNode", node.namespace, &node.name, spec)
+            let limits = annotations::rate_limit(dice, &node.listeners);
+            let document = document("VirtualNode", node.namespace, &node.name, spec);
+            annotations::annotated(document, "tulle.dev/rate-limit", limits)
         })
         .collect()
 }
@@ -198,7 +202,9 @@ pub(super) fn services(dice: &mut Dice, plan: &Plan) -> Vec<Value> {
                 ),
                 ("provider", Some(provider(dice, plan, service))),
             ]);
-            document("VirtualService", service.namespace, &service.name, spec)
+            let aliases = annotations::host_aliases(dice, service);
+            let document = document("VirtualService", service.namespace, &service.name, spec);
+            annotations::annotated(document, "tulle.dev/host-aliases", aliases)
         })
         .collect()
 }

@@ -88,6 +88,19 @@ fn target() -> BoxedStrategy<Value> {
         .boxed()
 }
 
+/// A route of such a match and such a rewrite.
+fn with_match(
+    matching: impl Strategy<Value = Value> + 'static,
+    rewrite: impl Strategy<Value = Option<Value>> + 'static,
+) -> BoxedStrategy<Value> {
+    (matching, target(), rewrite)
+        .prop_map(|(matching, target, rewrite)| {
+            let action = map([("target", Some(target)), ("rewrite", rewrite)]);
+            json!({ "match": matching, "action": action })
+        })
+        .boxed()
+}
+
 fn http() -> BoxedStrategy<Value> {
     let matching = (
         matches::path(),
@@ -110,9 +123,7 @@ fn http() -> BoxedStrategy<Value> {
                 ])
             },
         );
-    (matching, target(), sometimes(50, rewrite()))
-        .prop_map(|(matching, target, rewrite)| json!({ "match": matching, "action": map([("target", Some(target)), ("rewrite", rewrite)]) }))
-        .boxed()
+    with_match(matching, sometimes(50, rewrite()))
 }
 
 fn grpc() -> BoxedStrategy<Value> {
@@ -131,9 +142,7 @@ fn grpc() -> BoxedStrategy<Value> {
             ])
         });
     let rewrite = host_rewrite().prop_map(|host| json!({ "hostname": host }));
-    (matching, target(), sometimes(30, rewrite))
-        .prop_map(|(matching, target, rewrite)| json!({ "match": matching, "action": map([("target", Some(target)), ("rewrite", rewrite)]) }))
-        .boxed()
+    with_match(matching, sometimes(30, rewrite))
 }
 
 /// A gateway's route.

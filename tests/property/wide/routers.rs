@@ -64,11 +64,15 @@ fn timeout() -> BoxedStrategy<Value> {
         .boxed()
 }
 
-fn http() -> BoxedStrategy<Value> {
+/// A route whose match is such a one.
+fn with_match(
+    matching: impl Strategy<Value = Value> + 'static,
+    grpc: bool,
+) -> BoxedStrategy<Value> {
     (
-        matches::http(),
+        matching,
         action(),
-        sometimes(40, retry(false)),
+        sometimes(40, retry(grpc)),
         sometimes(40, timeout()),
     )
         .prop_map(|(matching, action, retry, timeout)| {
@@ -80,6 +84,10 @@ fn http() -> BoxedStrategy<Value> {
             ])
         })
         .boxed()
+}
+
+fn http() -> BoxedStrategy<Value> {
+    with_match(matches::http(), false)
 }
 
 fn grpc() -> BoxedStrategy<Value> {
@@ -97,21 +105,7 @@ fn grpc() -> BoxedStrategy<Value> {
                 ("port", port),
             ])
         });
-    (
-        matching,
-        action(),
-        sometimes(40, retry(true)),
-        sometimes(40, timeout()),
-    )
-        .prop_map(|(matching, action, retry, timeout)| {
-            map([
-                ("match", Some(matching)),
-                ("action", Some(action)),
-                ("retryPolicy", retry),
-                ("timeout", timeout),
-            ])
-        })
-        .boxed()
+    with_match(matching, true)
 }
 
 fn tcp() -> BoxedStrategy<Value> {

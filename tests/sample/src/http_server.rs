@@ -20,6 +20,9 @@ use crate::server::{self, Answer};
 pub struct Seen {
     /// The application's name.
     pub name: String,
+    /// Which of its requests it is, from 1.
+    #[serde(default)]
+    pub number: u64,
     /// Method.
     pub method: String,
     /// Path and query.
@@ -84,7 +87,7 @@ async fn answer(
         .headers()
         .get("x-answer-status")
         .and_then(|value| value.to_str().ok()?.parse().ok());
-    let seen = see(&request, &behaviour.name);
+    let seen = see(&request, &behaviour.name, n);
     let _ = request.into_body().collect().await;
     let fails = behaviour.fail_every > 0 && n.is_multiple_of(behaviour.fail_every);
     let status = match asked_status {
@@ -118,7 +121,7 @@ async fn answer(
     response
 }
 
-fn see(request: &Request<Incoming>, name: &str) -> Seen {
+fn see(request: &Request<Incoming>, name: &str, number: u64) -> Seen {
     let mut headers: BTreeMap<String, String> = BTreeMap::new();
     for (key, value) in request.headers() {
         let value = String::from_utf8_lossy(value.as_bytes());
@@ -138,6 +141,7 @@ fn see(request: &Request<Incoming>, name: &str) -> Seen {
         .unwrap_or_default();
     Seen {
         name: name.to_owned(),
+        number,
         method: request.method().to_string(),
         path: request
             .uri()

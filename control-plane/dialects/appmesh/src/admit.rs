@@ -26,6 +26,7 @@ mod warnings;
 
 pub use denial::{Denial, DenialKind};
 pub use directory::{Directory, GatewayRecord, IpFamily, Listing, MeshRecord};
+pub use limits::aws_limits;
 
 use stored::Stored;
 

@@ -3,12 +3,14 @@
 use tulle_crds::appmesh::{
     GatewayRouteSpec, GatewayRouteTarget, GrpcGatewayRoute, HostnameMatch, HttpGatewayRoute,
 };
+use tulle_crds::core::ObjectMeta;
 use tulle_model::Name;
 use tulle_model::fragment::{Fragment, GatewayRoute, Ref};
 use tulle_model::matching::{HostMatch, HttpMatch, PathMatch, PathRewrite};
 use tulle_model::policy::Protocol;
 use tulle_model::selector::Labels;
 
+use crate::extras;
 use crate::field::Field;
 use crate::hosts;
 use crate::matching::{self, EmptyBlock};
@@ -27,19 +29,20 @@ const RESERVED: [&str; 2] = ["/aws-appmesh", "/aws-app-mesh"];
 /// `None` if the route is unusable: half a route would send requests where nobody wants them.
 pub(crate) fn translate(
     report: &mut Report,
+    metadata: &ObjectMeta,
     spec: &GatewayRouteSpec,
-    labels: Labels,
 ) -> Option<Fragment> {
     let field = Field::spec();
     let object = report.object().clone();
     let priority = priority(report, &field.key("priority"), spec.priority);
+    let (request_headers, response_headers) = extras::of_gateway_route(report, metadata);
     let body = body(report, &field, spec).ok()?;
     let name = names::name(&object.namespace, &object.name);
     Some(Fragment::GatewayRoute(GatewayRoute {
         alias: names::alias(spec.aws_name.as_deref(), || names::underscored(&name)),
         mesh: names::mesh(spec.mesh_ref.as_ref()),
         gateway: gateway(spec, &name),
-        labels,
+        labels: labels(metadata),
         priority,
         protocol: body.protocol,
         port: body.port,
@@ -50,9 +53,18 @@ pub(crate) fn translate(
         target: body.target,
         target_port: body.target_port,
         field: body.field.as_str().into(),
+        request_headers,
+        response_headers,
         name,
         object,
     }))
+}
+
+/// What a gateway's selector compares with.
+fn labels(metadata: &ObjectMeta) -> Labels {
+    let labels = metadata.labels.iter().flatten();
+    let labels = labels.map(|(key, value)| (key.as_str().into(), value.as_str().into()));
+    labels.collect()
 }
 
 /// What the route's one type says.

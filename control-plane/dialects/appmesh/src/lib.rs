@@ -12,11 +12,14 @@
 //! of other objects, by its caller.
 
 pub mod admit;
+mod annotation;
 mod backend_group;
 mod client_policy;
 mod duration;
+mod extras;
 mod field;
 mod gateway_route;
+mod host_aliases;
 mod hosts;
 mod logging;
 mod matching;
@@ -25,6 +28,7 @@ mod names;
 mod number;
 mod pool;
 mod ports;
+mod rate_limit;
 mod report;
 mod retry;
 mod selector;
@@ -58,13 +62,17 @@ pub fn translate(object: &Object, unknown_fields: &[String]) -> Option<Translate
         Object::VirtualNode(object) => {
             virtual_node::translate(&mut report, &object.metadata, &object.spec)
         }
-        Object::VirtualService(object) => virtual_service::translate(&mut report, &object.spec),
-        Object::VirtualRouter(object) => virtual_router::translate(&mut report, &object.spec),
-        Object::VirtualGateway(object) => virtual_gateway::translate(&mut report, &object.spec),
+        Object::VirtualService(object) => {
+            virtual_service::translate(&mut report, &object.metadata, &object.spec)
+        }
+        Object::VirtualRouter(object) => {
+            virtual_router::translate(&mut report, &object.metadata, &object.spec)
+        }
+        Object::VirtualGateway(object) => {
+            virtual_gateway::translate(&mut report, &object.metadata, &object.spec)
+        }
         Object::GatewayRoute(object) => {
-            let labels = object.metadata.labels.iter().flatten();
-            let labels = labels.map(|(key, value)| (key.as_str().into(), value.as_str().into()));
-            gateway_route::translate(&mut report, &object.spec, labels.collect())
+            gateway_route::translate(&mut report, &object.metadata, &object.spec)
         }
         Object::BackendGroup(object) => backend_group::translate(&mut report, &object.spec),
         Object::Namespace(_)
@@ -75,6 +83,7 @@ pub fn translate(object: &Object, unknown_fields: &[String]) -> Option<Translate
             return None;
         }
     };
+    annotation::known::check(&mut report, object.metadata());
     for path in unknown_fields {
         report.unknown_field(path);
     }

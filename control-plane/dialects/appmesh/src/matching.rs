@@ -10,7 +10,7 @@ mod header;
 mod path;
 mod query;
 
-pub(crate) use header::headers;
+pub(crate) use header::{headers, is_token};
 pub(crate) use path::{grpc_path, is_outside_paths, path_match};
 pub(crate) use query::queries;
 

@@ -11,23 +11,26 @@ use crate::tls::{self, CertificateParts, TrustParts};
 pub(crate) struct ServerTlsParts<'a> {
     mode: appmesh::TlsMode,
     certificate: &'a appmesh::ListenerTlsCertificate,
-    validation: Option<(TrustParts<'a>, Option<&'a appmesh::SubjectAlternativeNames>)>,
+    validation: Option<Validation<'a>>,
 }
+
+/// Whom a listener trusts, and names of theirs.
+type Validation<'a> = (TrustParts<'a>, Option<&'a appmesh::SubjectAlternativeNames>);
 
 impl<'a> From<&'a appmesh::ListenerTls> for ServerTlsParts<'a> {
     fn from(given: &'a appmesh::ListenerTls) -> Self {
-        let validation = given.validation.as_ref().map(|validation| {
-            let trust = TrustParts {
-                acm: None,
-                file: validation.trust.file.as_ref(),
-                sds: validation.trust.sds.as_ref(),
-            };
-            (trust, validation.subject_alternative_names.as_ref())
-        });
         Self {
             mode: given.mode,
             certificate: &given.certificate,
-            validation,
+            validation: given.validation.as_ref().map(|given| {
+                let appmesh::ListenerTlsTrust { file, sds } = &given.trust;
+                let trust = TrustParts {
+                    acm: None,
+                    file: file.as_ref(),
+                    sds: sds.as_ref(),
+                };
+                (trust, given.subject_alternative_names.as_ref())
+            }),
         }
     }
 }
@@ -35,18 +38,18 @@ impl<'a> From<&'a appmesh::ListenerTls> for ServerTlsParts<'a> {
 impl<'a> From<&'a appmesh::VirtualGatewayListenerTls> for ServerTlsParts<'a> {
     /// The schema has a trust by ACM here, which AWS never honoured; its word means what it means in client policies.
     fn from(given: &'a appmesh::VirtualGatewayListenerTls) -> Self {
-        let validation = given.validation.as_ref().map(|validation| {
-            let trust = TrustParts {
-                acm: Some(validation.trust.acm.as_ref()),
-                file: validation.trust.file.as_ref(),
-                sds: validation.trust.sds.as_ref(),
-            };
-            (trust, validation.subject_alternative_names.as_ref())
-        });
         Self {
             mode: given.mode,
             certificate: &given.certificate,
-            validation,
+            validation: given.validation.as_ref().map(|given| {
+                let appmesh::TlsTrust { acm, file, sds } = &given.trust;
+                let trust = TrustParts {
+                    acm: Some(acm.as_ref()),
+                    file: file.as_ref(),
+                    sds: sds.as_ref(),
+                };
+                (trust, given.subject_alternative_names.as_ref())
+            }),
         }
     }
 }

@@ -10,10 +10,13 @@ use crate::translate;
 
 mod backend_group;
 mod common;
+mod extras;
 mod gateway_route;
+mod host_aliases;
 mod logging;
 mod mesh;
 mod random;
+mod rate_limit;
 mod schema;
 mod silence;
 mod switch;

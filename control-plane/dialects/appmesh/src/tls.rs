@@ -23,12 +23,40 @@ const LONGEST_NAME: usize = 254;
 /// A Kubernetes name.
 const LONGEST_SECRET: usize = 253;
 
-/// The members of a certificate.
-pub(crate) struct CertificateParts<'a> {
+/// The members that a certificate or a trust may have, of which exactly one has to be there.
+pub(crate) struct Parts<'a, Acm, File> {
     /// Where the schema has it.
-    pub(crate) acm: Option<Option<&'a AcmCertificate>>,
-    pub(crate) file: Option<&'a FileCertificate>,
+    pub(crate) acm: Option<Option<&'a Acm>>,
+    pub(crate) file: Option<&'a File>,
     pub(crate) sds: Option<&'a SdsSecret>,
+}
+
+/// The members of a certificate.
+pub(crate) type CertificateParts<'a> = Parts<'a, AcmCertificate, FileCertificate>;
+/// The members of a trust.
+pub(crate) type TrustParts<'a> = Parts<'a, AcmTrust, FileTrust>;
+
+/// The one member that is there.
+enum Member<'a, File> {
+    Acm,
+    File(&'a File),
+    Sds(Source),
+}
+
+impl<'a, Acm, File> Parts<'a, Acm, File> {
+    fn one(&self, report: &mut Report, field: &Field) -> Result<Member<'a, File>, LeftOut> {
+        let Self { acm, file, sds } = *self;
+        let acm_member = acm.map(|acm| ("acm", acm.is_some()));
+        let members = acm_member
+            .into_iter()
+            .chain([("file", file.is_some()), ("sds", sds.is_some())]);
+        exactly_one(report, field, members)?;
+        match (file, sds) {
+            (Some(file), _) => Ok(Member::File(file)),
+            (None, Some(sds)) => Ok(Member::Sds(secret(report, &field.key("sds"), sds)?)),
+            (None, None) => Ok(Member::Acm),
+        }
+    }
 }
 
 /// A certificate; exactly one of its members has to be there.
@@ -37,47 +65,33 @@ pub(crate) fn certificate(
     field: &Field,
     given: &CertificateParts<'_>,
 ) -> Result<Certificate, LeftOut> {
-    let CertificateParts { acm, file, sds } = *given;
-    let acm_member = acm.map(|acm| ("acm", acm.is_some()));
-    let members = acm_member
-        .into_iter()
-        .chain([("file", file.is_some()), ("sds", sds.is_some())]);
-    exactly_one(report, field, members)?;
-    if let Some(file) = file {
-        let field = field.key("file");
-        let chain = path(
-            report,
-            &field.key("certificateChain"),
-            &file.certificate_chain,
-        );
-        let key = path(report, &field.key("privateKey"), &file.private_key);
-        return Ok(Certificate::File {
-            chain: chain?,
-            key: key?,
-        });
+    match given.one(report, field)? {
+        Member::File(file) => {
+            let field = field.key("file");
+            let chain = path(
+                report,
+                &field.key("certificateChain"),
+                &file.certificate_chain,
+            );
+            let key = path(report, &field.key("privateKey"), &file.private_key);
+            Ok(Certificate::File {
+                chain: chain?,
+                key: key?,
+            })
+        }
+        Member::Sds(Source::Kubernetes(name)) => Ok(Certificate::Secret { name }),
+        Member::Sds(Source::Socket(secret)) => Ok(Certificate::Sds { secret }),
+        Member::Acm => {
+            report.info(
+                code::ACM_WITHOUT_AWS,
+                &field.key("acm"),
+                "there is no AWS Certificate Manager here: the certificate is one that Tulle's own authority makes for each \
+                 of the node's proxies, and renews; the ARN is not looked at",
+                "clients that trust acm trust it too; others find the root in the ConfigMap of their namespace",
+            );
+            Ok(Certificate::Mesh)
+        }
     }
-    if let Some(sds) = sds {
-        return Ok(match secret(report, &field.key("sds"), sds)? {
-            Source::Kubernetes(name) => Certificate::Secret { name },
-            Source::Socket(secret) => Certificate::Sds { secret },
-        });
-    }
-    report.info(
-        code::ACM_WITHOUT_AWS,
-        &field.key("acm"),
-        "there is no AWS Certificate Manager here: the certificate is one that Tulle's own authority makes for each of the \
-         node's proxies, and renews; the ARN is not looked at",
-        "clients that trust acm trust it too; others find the root in the ConfigMap of their namespace",
-    );
-    Ok(Certificate::Mesh)
-}
-
-/// The members of a trust.
-pub(crate) struct TrustParts<'a> {
-    /// Where the schema has it.
-    pub(crate) acm: Option<Option<&'a AcmTrust>>,
-    pub(crate) file: Option<&'a FileTrust>,
-    pub(crate) sds: Option<&'a SdsSecret>,
 }
 
 /// Whom to trust; exactly one of the members has to be there.
@@ -86,30 +100,24 @@ pub(crate) fn trust(
     field: &Field,
     given: &TrustParts<'_>,
 ) -> Result<Trust, LeftOut> {
-    let TrustParts { acm, file, sds } = *given;
-    let acm_member = acm.map(|acm| ("acm", acm.is_some()));
-    let members = acm_member
-        .into_iter()
-        .chain([("file", file.is_some()), ("sds", sds.is_some())]);
-    exactly_one(report, field, members)?;
-    if let Some(file) = file {
-        let field = field.key("file").key("certificateChain");
-        let chain = path(report, &field, &file.certificate_chain)?;
-        return Ok(Trust::File { chain });
+    match given.one(report, field)? {
+        Member::File(file) => {
+            let field = field.key("file").key("certificateChain");
+            let chain = path(report, &field, &file.certificate_chain)?;
+            Ok(Trust::File { chain })
+        }
+        Member::Sds(Source::Kubernetes(name)) => Ok(Trust::Secret { name }),
+        Member::Sds(Source::Socket(secret)) => Ok(Trust::Sds { secret }),
+        Member::Acm => {
+            report.info(
+                code::ACM_WITHOUT_AWS,
+                &field.key("acm"),
+                "there is no AWS Private CA here: Tulle's own authority is trusted in its place; the ARNs are not looked at",
+                "to trust another authority, write file or sds",
+            );
+            Ok(Trust::Mesh)
+        }
     }
-    if let Some(sds) = sds {
-        return Ok(match secret(report, &field.key("sds"), sds)? {
-            Source::Kubernetes(name) => Trust::Secret { name },
-            Source::Socket(secret) => Trust::Sds { secret },
-        });
-    }
-    report.info(
-        code::ACM_WITHOUT_AWS,
-        &field.key("acm"),
-        "there is no AWS Private CA here: Tulle's own authority is trusted in its place; the ARNs are not looked at",
-        "to trust another authority, write file or sds",
-    );
-    Ok(Trust::Mesh)
 }
 
 /// The names of `subjectAlternativeNames`, sorted, each once; `None` where there are none to be written.

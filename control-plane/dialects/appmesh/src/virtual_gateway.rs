@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use tulle_crds::appmesh::{VirtualGatewayListener, VirtualGatewayProtocol, VirtualGatewaySpec};
+use tulle_crds::core::ObjectMeta;
 use tulle_model::fragment::{Fragment, Gateway, Listener};
 use tulle_model::policy::{Protocol, Timeouts};
 
@@ -12,11 +13,16 @@ use crate::logging::access_log;
 use crate::names;
 use crate::pool::pool;
 use crate::ports;
+use crate::rate_limit::rate_limits;
 use crate::report::{LeftOut, Report, code};
 use crate::selector::{selector, selector_or_everything};
 use crate::server_tls::server_tls;
 
-pub(crate) fn translate(report: &mut Report, spec: &VirtualGatewaySpec) -> Option<Fragment> {
+pub(crate) fn translate(
+    report: &mut Report,
+    metadata: &ObjectMeta,
+    spec: &VirtualGatewaySpec,
+) -> Option<Fragment> {
     let field = Field::spec();
     let object = report.object().clone();
     let name = names::name(&object.namespace, &object.name);
@@ -29,11 +35,13 @@ pub(crate) fn translate(report: &mut Report, spec: &VirtualGatewaySpec) -> Optio
             .and_then(|defaults| defaults.client_policy.as_ref()),
     )
     .filter(|policy| !is_silent(policy));
+    let mut listeners = listeners(report, &field.key("listeners"), spec);
+    rate_limits(report, metadata, &mut listeners);
     Some(Fragment::Gateway(Gateway {
         alias: names::alias(spec.aws_name.as_deref(), || names::underscored(&name)),
         name,
         mesh: names::mesh(spec.mesh_ref.as_ref()),
-        listeners: listeners(report, &field.key("listeners"), spec),
+        listeners,
         namespaces: selector(
             report,
             &field.key("namespaceSelector"),
@@ -103,6 +111,7 @@ fn listener(
         pool,
         outlier_detection: None,
         health_check: None,
+        rate_limit: None,
     })
 }
 

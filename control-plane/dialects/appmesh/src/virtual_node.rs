@@ -11,6 +11,7 @@ use crate::client_policy::client_policy;
 use crate::field::Field;
 use crate::logging::access_log;
 use crate::names;
+use crate::rate_limit::rate_limits;
 use crate::report::{Report, code};
 use crate::selector::selector;
 use crate::switch;
@@ -30,7 +31,8 @@ pub(crate) fn translate(
     let object = report.object().clone();
     let name = names::name(&object.namespace, &object.name);
     let access_log = access_log(report, &field, spec.logging.as_ref());
-    let listeners = listeners(report, &field.key("listeners"), spec);
+    let mut listeners = listeners(report, &field.key("listeners"), spec);
+    rate_limits(report, metadata, &mut listeners);
     let discovery = discovery::discovery(report, &field.key("serviceDiscovery"), spec);
     let discovery_mode = switch::discovery(report, metadata);
     if discovery_mode == Some(DiscoveryMode::Dns)

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use tulle_crds::appmesh::VirtualRouterSpec;
+use tulle_crds::core::ObjectMeta;
 use tulle_model::fragment::{Fragment, Listener, Route, Router};
 use tulle_model::policy::Timeouts;
 
+use crate::extras;
 use crate::field::Field;
 use crate::names;
 use crate::ports;
@@ -14,12 +16,17 @@ use crate::report::{Report, code};
 mod action;
 mod route;
 
-pub(crate) fn translate(report: &mut Report, spec: &VirtualRouterSpec) -> Option<Fragment> {
+pub(crate) fn translate(
+    report: &mut Report,
+    metadata: &ObjectMeta,
+    spec: &VirtualRouterSpec,
+) -> Option<Fragment> {
     let field = Field::spec();
     let object = report.object().clone();
     let name = names::name(&object.namespace, &object.name);
     let listeners = listeners(report, &field.key("listeners"), spec);
-    let routes = routes(report, &field.key("routes"), spec);
+    let mut routes = routes(report, &field.key("routes"), spec);
+    extras::of_routes(report, metadata, spec, &mut routes);
     for route in &routes {
         check_listeners(report, route, &listeners, spec);
     }
@@ -57,6 +64,7 @@ fn listeners(report: &mut Report, field: &Field, spec: &VirtualRouterSpec) -> Ve
                 pool: None,
                 outlier_detection: None,
                 health_check: None,
+                rate_limit: None,
             })
         })
         .collect()

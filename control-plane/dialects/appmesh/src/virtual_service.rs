@@ -1,15 +1,21 @@
 //! VirtualService.
 
 use tulle_crds::appmesh::{VirtualServiceProvider, VirtualServiceSpec};
+use tulle_crds::core::ObjectMeta;
 use tulle_model::fragment::{Fragment, Provider, Service};
 
 use crate::field::Field;
+use crate::host_aliases::host_aliases;
 use crate::hosts;
 use crate::names::{self, Pointer};
 use crate::report::{LeftOut, Report, code};
 
 /// `None` if the name is no host that a client could call: without it there is nothing to serve.
-pub(crate) fn translate(report: &mut Report, spec: &VirtualServiceSpec) -> Option<Fragment> {
+pub(crate) fn translate(
+    report: &mut Report,
+    metadata: &ObjectMeta,
+    spec: &VirtualServiceSpec,
+) -> Option<Fragment> {
     let field = Field::spec();
     let object = report.object().clone();
     let name = names::name(&object.namespace, &object.name);
@@ -22,6 +28,7 @@ pub(crate) fn translate(report: &mut Report, spec: &VirtualServiceSpec) -> Optio
     Some(Fragment::Service(Service {
         name,
         object,
+        host_aliases: host_aliases(report, metadata, &host),
         host,
         alias,
         mesh: names::mesh(spec.mesh_ref.as_ref()),

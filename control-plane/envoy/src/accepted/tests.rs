@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use super::*;
 use crate::fixture::{header, prefix};
+use tulle_model::extras::{Abort, AbortAnswer, Delay, Fault, HeaderEdits, Share};
 use tulle_model::matching::QueryMatch;
 
 fn refused(matches: HttpMatch) -> Option<String> {
@@ -91,4 +94,76 @@ fn a_host_is_one_plain_name() {
     for bad in ["", "*", "*.example.com", "a\nb"] {
         assert!(host(bad).is_err(), "{bad:?}");
     }
+}
+
+fn refused_edits(edits: HeaderEdits) -> Option<String> {
+    let mut route = route_of(prefix("/"));
+    route.extras.response_headers = edits;
+    let refusal = super::route(&route).err()?;
+    Some(format!("{}: {}", refusal.what, refusal.why))
+}
+
+#[test]
+fn a_change_of_headers_that_envoy_refuses_is_refused() {
+    let set = |name: &str, value: &str| HeaderEdits {
+        set: vec![(name.into(), value.into())],
+        ..HeaderEdits::default()
+    };
+    assert_eq!(refused_edits(set("x", "a %PROTOCOL% 50%%")), None);
+    let refused = |name: &str, value: &str| refused_edits(set(name, value)).unwrap();
+    assert_eq!(refused("", "a"), "changed header \"\": it is empty");
+    for name in ["host", ":path"] {
+        let expected = format!("changed header {name:?}: no route may change it");
+        assert_eq!(refused(name, "a"), expected);
+        let removed = HeaderEdits {
+            remove: vec![name.into()],
+            ..HeaderEdits::default()
+        };
+        assert_eq!(refused_edits(removed), Some(expected));
+    }
+    assert!(refused("x\n", "a").contains("line break"));
+    assert!(refused("x", "a\0").contains("zero byte"));
+    assert!(refused("x", "50%").contains("begins no command operator"));
+    assert!(refused("x", &"a".repeat(16_385)).contains("too long"));
+    let many = HeaderEdits {
+        add: vec![("x".into(), "a".into()); 501],
+        ..HeaderEdits::default()
+    };
+    assert_eq!(
+        refused_edits(many).unwrap(),
+        "changed headers: there are too many of them"
+    );
+}
+
+#[test]
+fn a_fault_that_envoy_refuses_is_refused() {
+    let refused = |fault| {
+        let mut route = route_of(prefix("/"));
+        route.extras.fault = Some(fault);
+        super::route(&route).err().map(|refusal| refusal.why)
+    };
+    let abort = |status| Fault {
+        delay: None,
+        abort: Some(Abort {
+            share: Share::ALL,
+            answer: AbortAnswer::Http(status),
+        }),
+    };
+    assert_eq!(refused(abort(200)), None);
+    assert_eq!(refused(abort(599)), None);
+    for status in [0, 199, 600] {
+        assert!(refused(abort(status)).is_some(), "{status}");
+    }
+    let delay = |duration| Fault {
+        delay: Some(Delay {
+            share: Share::ALL,
+            duration,
+        }),
+        abort: None,
+    };
+    assert_eq!(refused(delay(Duration::MAX)), None);
+    assert_eq!(
+        refused(delay(Duration::ZERO)),
+        Some("it is zero".to_owned())
+    );
 }

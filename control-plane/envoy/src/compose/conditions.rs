@@ -3,10 +3,15 @@
 use std::fmt;
 
 use tulle_model::Str;
+use tulle_model::extras::HeaderEdits;
 use tulle_model::matching::{HeaderMatch, HttpMatch, QueryMatch, ValueMatch};
 
+use super::headers::literal;
 use super::path::PathError;
 use super::re2;
+
+/// What tells gRPC from other requests.
+const CONTENT_TYPE: &str = "content-type";
 
 /// The rewritten request as far as the service's conditions on headers can see the difference.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +20,8 @@ pub(super) struct Rewritten<'a> {
     pub(super) host: Option<&'a str>,
     /// The path changes.
     pub(super) path: bool,
+    /// What is done to the other headers.
+    pub(super) headers: &'a HeaderEdits,
 }
 
 /// Why two lists of conditions have no exact joint form.
@@ -22,6 +29,8 @@ pub(super) struct Rewritten<'a> {
 pub(super) enum ConditionError {
     /// `:path` means the new path, and Envoy's matcher sees the old one.
     RewrittenPath,
+    /// The gateway route makes of this header what only Envoy can tell.
+    ChangedHeader(Str),
     /// The condition on this header cannot be evaluated.
     Header(Str, PathError),
 }
@@ -32,6 +41,10 @@ impl fmt::Display for ConditionError {
             Self::RewrittenPath => {
                 f.write_str("a condition on the header :path would have to see the rewritten path")
             }
+            Self::ChangedHeader(name) => write!(
+                f,
+                "a condition on the header {name} would have to see what the gateway route makes of it"
+            ),
             Self::Header(name, error) => write!(f, "a condition on the header {name}: {error}"),
         }
     }
@@ -61,9 +74,17 @@ pub(super) fn join(
                 }
             }
             (":path", _) if rewritten.path => return Err(ConditionError::RewrittenPath),
+            (name, _) if changes(rewritten.headers, name) => {
+                if !holds_of_changed(header, rewritten.headers)? {
+                    return Ok(None);
+                }
+            }
             _ if headers.contains(header) => {}
             _ => headers.push(header.clone()),
         }
+    }
+    if service.grpc && changes(rewritten.headers, CONTENT_TYPE) {
+        return Err(ConditionError::ChangedHeader(CONTENT_TYPE.into()));
     }
     let mut query = gateway.query.clone();
     for parameter in &service.query {
@@ -82,6 +103,30 @@ pub(super) fn join(
         query,
         grpc: gateway.grpc || service.grpc,
     }))
+}
+
+/// Whether something is done to a header.
+fn changes(edits: &HeaderEdits, name: &str) -> bool {
+    let mut values = edits.set.iter().chain(&edits.add);
+    values.any(|(own, _)| &**own == name) || edits.remove.iter().any(|own| &**own == name)
+}
+
+/// Whether a condition holds of what becomes of a header to which something is done.
+fn holds_of_changed(header: &HeaderMatch, edits: &HeaderEdits) -> Result<bool, ConditionError> {
+    let unknown = || ConditionError::ChangedHeader(header.name.clone());
+    if edits.remove.contains(&header.name) {
+        // As in Envoy, no condition on a value holds where there is none.
+        return Ok(header.value.is_none() && header.invert);
+    }
+    let set = edits.set.iter().find(|(own, _)| *own == header.name);
+    let add = edits.add.iter().find(|(own, _)| *own == header.name);
+    let (_, value) = set.or(add).ok_or_else(unknown)?;
+    let value = literal(value).ok_or_else(unknown)?;
+    match (set, &header.value) {
+        (Some(_), _) | (None, None) => holds(header, &value),
+        // It comes behind values that nobody knows.
+        (None, Some(_)) => Err(unknown()),
+    }
 }
 
 /// What both ask for; `None` if they differ.

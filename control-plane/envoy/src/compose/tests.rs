@@ -10,6 +10,7 @@ mod walkthrough;
 
 use std::sync::Arc;
 
+use tulle_model::extras::{HeaderEdits, RouteExtras};
 use tulle_model::linked::{GatewayRoute, HostRoutes, Route};
 use tulle_model::matching::{HostMatch, HttpMatch, PathMatch, PathRewrite};
 use tulle_model::policy::{Limits, Protocol};
@@ -48,10 +49,13 @@ fn gateway_route(
         service: Some(Arc::new(HostRoutes {
             object: ObjectId::new("appmesh.k8s.aws", "VirtualService", "shop", "color"),
             host: "color.shop".into(),
+            host_aliases: Vec::new(),
             port: 8080,
             protocol: Protocol::Http,
             routes,
         })),
+        request_headers: HeaderEdits::default(),
+        response_headers: HeaderEdits::default(),
     }
 }
 
@@ -63,6 +67,7 @@ fn service_route(name: &str, matches: HttpMatch) -> Route {
         targets: Vec::new(),
         limits: Limits::default(),
         retry: None,
+        extras: RouteExtras::default(),
     }
 }
 

@@ -73,11 +73,12 @@ pub(crate) struct Egress<'a> {
     origin: &'a ObjectId,
 }
 
-/// What a listener has to know of a port: nothing of HTTP services but that there are some.
+/// What a listener has to know of a port: nothing of HTTP services but that there are some, and whether some fail on purpose.
 #[derive(Debug, Hash)]
 struct Port<'a> {
     number: u16,
     http: Option<Protocol>,
+    faults: bool,
     tcp: Vec<TcpChain<'a>>,
 }
 
@@ -86,6 +87,7 @@ impl<'a> Port<'a> {
         Self {
             number: port.port,
             http: (!port.http.is_empty()).then_some(port.http_protocol),
+            faults: port.http.iter().any(|service| service.routes.has_faults()),
             tcp: tcp_chains(port, capture).0,
         }
     }
@@ -142,6 +144,8 @@ impl Egress<'_> {
                 // Whatever the egress policy says now: a change of it shall not change the listener.
                 by_host: (!self.captured).then_some(self.ip),
             },
+            limited: None,
+            faults: port.faults,
             access_log: self.access_log,
         });
         let name = format!("{}_{}", protocol.as_str(), port.number);

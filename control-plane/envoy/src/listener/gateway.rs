@@ -1,7 +1,7 @@
 //! The ports of a gateway.
 
 use prost::Message;
-use tulle_model::linked::{Gateway, ProxyView};
+use tulle_model::linked::{Gateway, GatewayListener, ProxyView};
 use tulle_model::logging::AccessLog;
 use tulle_model::policy::Protocol;
 use tulle_model::settings::Settings;
@@ -34,10 +34,17 @@ pub(crate) fn gateway<'a>(
         protocol: listener.protocol,
         tls: listener.tls.as_ref().filter(|tls| tls.takes_tls()),
         only,
+        limited: listener.rate_limit.is_some(),
+        faults: has_faults(listener),
         trusted_hops,
         access_log: view.access_log.as_ref(),
         origin: &view.object,
     })
+}
+
+fn has_faults(listener: &GatewayListener) -> bool {
+    let services = listener.routes.iter().filter_map(|r| r.service.as_ref());
+    services.into_iter().any(|service| service.has_faults())
 }
 
 #[derive(Debug, Hash)]
@@ -47,6 +54,10 @@ pub(crate) struct Port<'a> {
     tls: Option<&'a ServerTls>,
     /// The gateway has no other port.
     only: bool,
+    /// It may be limited by its routes.
+    limited: bool,
+    /// Some of its routes have faults.
+    faults: bool,
     trusted_hops: u32,
     access_log: Option<&'a AccessLog>,
     origin: &'a ObjectId,
@@ -67,6 +78,8 @@ impl Resource for Port<'_> {
             place: Place::Gateway {
                 trusted_hops: self.trusted_hops,
             },
+            faults: self.faults,
+            limited: self.limited.then_some((self.protocol, port)),
             access_log: self.access_log,
         });
         let name = format!("{}_{port}", self.protocol.as_str());

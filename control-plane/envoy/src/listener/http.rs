@@ -1,7 +1,7 @@
 //! The HTTP connection manager.
 
 use tulle_model::logging::AccessLog;
-use tulle_model::policy::IpPreference;
+use tulle_model::policy::{IpPreference, Protocol};
 use tulle_proto::http_connection_manager::http_connection_manager::{
     CodecType, ForwardClientCertDetails, PathWithEscapedSlashesAction, RouteSpecifier,
     SetCurrentClientCertDetails, Tracing, UpgradeConfig,
@@ -17,7 +17,7 @@ use tulle_proto::pb::envoy::extensions::filters::http::router::v3::Router;
 use tulle_proto::pb::envoy::extensions::request_id::uuid::v3::UuidRequestIdConfig;
 
 use super::access_log::access_log;
-use crate::{cluster, wire};
+use crate::{cluster, fault, rate_limit, wire};
 
 /// What differs from one connection manager to the next.
 pub(super) struct Manager<'a> {
@@ -25,6 +25,10 @@ pub(super) struct Manager<'a> {
     /// The route configuration's name.
     pub(super) routes: String,
     pub(super) place: Place,
+    /// The port and protocol of a listener whose routes may be limited.
+    pub(super) limited: Option<(Protocol, u16)>,
+    /// Some of its routes have faults.
+    pub(super) faults: bool,
     /// What is written of requests.
     pub(super) access_log: Option<&'a AccessLog>,
 }
@@ -64,6 +68,17 @@ pub(super) fn manager(manager: Manager<'_>) -> Filter {
         path_with_escaped_slashes_action: PathWithEscapedSlashesAction::KeepUnchanged.into(),
         ..Default::default()
     };
+    // The first of all filters: what is refused costs nothing.
+    if let Some((protocol, port)) = manager.limited {
+        let limit = rate_limit::http_filter(protocol, port);
+        let filter = http_filter(rate_limit::HTTP_FILTER, &limit);
+        config.http_filters.push(filter);
+    }
+    // Before all that would ask somebody.
+    if manager.faults {
+        let filter = http_filter(fault::FILTER, &fault::filter());
+        config.http_filters.push(filter);
+    }
     match manager.place {
         // Every path goes to the application, so there is nothing to normalize for.
         Place::Ingress { identified } => {

@@ -11,6 +11,7 @@
 use std::time::Duration;
 
 use prost::Message;
+use tulle_model::extras::RateLimit;
 use tulle_model::linked::{ProxyView, Sidecar};
 use tulle_model::logging::AccessLog;
 use tulle_model::policy::{Limits, MtlsMode, Protocol};
@@ -20,7 +21,7 @@ use tulle_model::{Capture, ObjectId, Str};
 use tulle_proto::core::TrafficDirection;
 use tulle_proto::listener::listener_filter_chain_match_predicate::{MatchSet, Rule};
 use tulle_proto::listener::{
-    FilterChain, FilterChainMatch, Listener, ListenerFilterChainMatchPredicate,
+    Filter, FilterChain, FilterChainMatch, Listener, ListenerFilterChainMatchPredicate,
 };
 
 use super::bind::Bind;
@@ -28,7 +29,7 @@ use super::http::{Manager, Place};
 use super::{INBOUND_CAPTURE_PORT, chain_for_all, http, tcp};
 use crate::cluster::Application;
 use crate::plan::{Parts, Resource};
-use crate::{mtls, names, tls, type_url, wire};
+use crate::{mtls, names, rate_limit, tls, type_url, wire};
 
 /// How long a permissive port of TCP waits for a hello before it takes the client for one that waits
 /// itself, as in protocols in which the server speaks first. Proxies send their hello at once; this is
@@ -61,7 +62,9 @@ pub(crate) fn ingress<'a>(
         tcp: (!inbound.protocol.is_http()).then(|| Tcp {
             cluster: Application::name_of(view, inbound),
             limits: inbound.limits,
+            rate_limit: inbound.rate_limit,
         }),
+        limited: inbound.protocol.is_http() && inbound.rate_limit.is_some(),
         mtls: inbound.mtls,
         tls: inbound.tls.as_ref().filter(|tls| tls.takes_tls()),
         only,
@@ -97,6 +100,8 @@ struct Port<'a> {
     number: u16,
     protocol: Protocol,
     tcp: Option<Tcp>,
+    /// HTTP that may be limited by its routes.
+    limited: bool,
     mtls: MtlsMode,
     tls: Option<&'a ServerTls>,
     /// The application has no other port.
@@ -124,6 +129,7 @@ impl Port<'_> {
 struct Tcp {
     cluster: String,
     limits: Limits,
+    rate_limit: Option<RateLimit>,
 }
 
 impl Resource for Ingress<'_> {
@@ -211,22 +217,31 @@ impl Ingress<'_> {
 
     fn chain(&self, port: &Port<'_>, place: Place) -> FilterChain {
         let stat_prefix = names::ingress_stat_prefix(port.only, port.protocol, port.number);
-        let filter = match &port.tcp {
-            Some(tcp) => tcp::proxy_to(
-                stat_prefix,
-                tcp.cluster.clone(),
-                tcp.limits,
-                self.access_log,
-            ),
-            None => Some(http::manager(Manager {
+        let filters: Vec<Filter> = match &port.tcp {
+            Some(tcp) => {
+                let limit = tcp.rate_limit.map(|limit| {
+                    let config = rate_limit::network_filter(port.protocol, port.number, limit);
+                    super::filter(rate_limit::NETWORK_FILTER, &config)
+                });
+                let proxy = tcp::proxy_to(
+                    stat_prefix,
+                    tcp.cluster.clone(),
+                    tcp.limits,
+                    self.access_log,
+                );
+                limit.into_iter().chain(proxy).collect()
+            }
+            None => vec![http::manager(Manager {
                 stat_prefix,
                 routes: names::ingress_routes(port.protocol, port.number),
                 place,
+                faults: false,
+                limited: port.limited.then_some((port.protocol, port.number)),
                 access_log: self.access_log,
-            })),
+            })],
         };
         let name = format!("{}_{}", port.protocol.as_str(), port.number);
-        chain_for_all(name, filter.into_iter().collect())
+        chain_for_all(name, filters)
     }
 
     /// A listener of its own needs no match: what arrives is for its port.

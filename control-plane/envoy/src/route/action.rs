@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use tulle_model::extras::HeaderEdits;
 use tulle_model::linked;
 use tulle_model::policy::ClientPolicy;
 use tulle_proto::route::route::Action;
@@ -9,12 +10,12 @@ use tulle_proto::route::route_action::{ClusterSpecifier, UpgradeConfig};
 use tulle_proto::route::weighted_cluster::ClusterWeight;
 use tulle_proto::route::{DirectResponseAction, RouteAction, WeightedCluster};
 
-use super::retry;
+use super::{headers, mirror, retry};
 use crate::targets::{ClusterNames, Share, shares};
 use crate::wire;
 
-/// Forwards to the route's targets by their weights, and notes the clusters in `used`; `None` if no target
-/// has any weight.
+/// Forwards to the route's targets by their weights, with copies to its mirrors, and notes the clusters in `used`; `None` if
+/// no target has any weight.
 pub(super) fn forward(
     route: &linked::Route,
     policy: Option<&ClientPolicy>,
@@ -22,8 +23,12 @@ pub(super) fn forward(
     used: &mut BTreeSet<String>,
 ) -> Option<RouteAction> {
     let shares = shares(&route.targets, policy, names);
+    if shares.is_empty() {
+        return None;
+    }
     used.extend(shares.iter().map(|share| share.cluster.clone()));
     Some(RouteAction {
+        request_mirror_policies: mirror::policies(route, policy, names, used),
         timeout: Some(wire::limit(route.limits.request)),
         idle_timeout: Some(wire::limit(route.limits.idle)),
         retry_policy: route.retry.as_ref().map(retry::policy),
@@ -31,6 +36,26 @@ pub(super) fn forward(
         cluster_specifier: Some(specifier(shares)?),
         ..Default::default()
     })
+}
+
+/// Has every destination change headers before the route does.
+pub(super) fn change_headers_first(
+    action: &mut RouteAction,
+    request: &HeaderEdits,
+    response: &HeaderEdits,
+) {
+    if let Some(ClusterSpecifier::Cluster(only)) = &action.cluster_specifier {
+        let only = vec![Share {
+            cluster: only.clone(),
+            weight: 1,
+        }];
+        action.cluster_specifier = Some(weighted(only));
+    }
+    if let Some(ClusterSpecifier::WeightedClusters(weighted)) = &mut action.cluster_specifier {
+        for cluster in &mut weighted.clusters {
+            headers::change_first(cluster, request, response);
+        }
+    }
 }
 
 /// Forwards to one cluster.
@@ -53,18 +78,22 @@ fn specifier(shares: Vec<Share>) -> Option<ClusterSpecifier> {
     match <[Share; 1]>::try_from(shares) {
         Ok([only]) => Some(ClusterSpecifier::Cluster(only.cluster)),
         Err(shares) if shares.is_empty() => None,
-        Err(shares) => Some(ClusterSpecifier::WeightedClusters(WeightedCluster {
-            clusters: shares
-                .into_iter()
-                .map(|share| ClusterWeight {
-                    name: share.cluster,
-                    weight: Some(wire::u32_value(share.weight)),
-                    ..Default::default()
-                })
-                .collect(),
-            ..Default::default()
-        })),
+        Err(shares) => Some(weighted(shares)),
     }
+}
+
+fn weighted(shares: Vec<Share>) -> ClusterSpecifier {
+    ClusterSpecifier::WeightedClusters(WeightedCluster {
+        clusters: shares
+            .into_iter()
+            .map(|share| ClusterWeight {
+                name: share.cluster,
+                weight: Some(wire::u32_value(share.weight)),
+                ..Default::default()
+            })
+            .collect(),
+        ..Default::default()
+    })
 }
 
 /// CONNECT is a tunnel, which Envoy opens only where a route says so; here it is passed on as a request.

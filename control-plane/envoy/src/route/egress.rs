@@ -6,17 +6,15 @@ use prost::Message;
 use tulle_model::linked::{HostRoutes, OutboundPort, OutboundService, Sidecar};
 use tulle_model::policy::{ClientPolicy, EgressPolicy, Protocol};
 use tulle_model::{Capture, LoopbackBlock, linked};
-use tulle_proto::core::header_value_option::HeaderAppendAction;
-use tulle_proto::core::{HeaderValue, HeaderValueOption};
 use tulle_proto::matcher::string_matcher::MatchPattern;
 use tulle_proto::route::route::Action;
 use tulle_proto::route::route_match::PathSpecifier;
 use tulle_proto::route::{Route, RouteAction, RouteMatch, VirtualHost};
 
-use super::{action, configuration, matching, requirements, virtual_host};
+use super::{action, configuration, headers, matching, requirements, virtual_host};
 use crate::plan::{Parts, Resource};
 use crate::targets::{ClusterNames, Use};
-use crate::{accepted, names, type_url, wire};
+use crate::{accepted, fault, names, type_url, wire};
 
 /// A route configuration for every port that some HTTP service is called on.
 pub(crate) fn egress<'a>(
@@ -68,8 +66,8 @@ impl<'a> Egress<'a> {
 fn uses(service: &OutboundService) -> impl Iterator<Item = Use<'_>> {
     let routes = service.routes.routes.iter();
     routes.flat_map(|route| {
-        let targets = route.targets.iter();
-        targets.map(|target| (&target.to, service.policy.as_ref()))
+        let destinations = route.destinations();
+        destinations.map(|to| (to, service.policy.as_ref()))
     })
 }
 
@@ -110,7 +108,11 @@ impl Egress<'_> {
     ) -> VirtualHost {
         let accepted = routes.routes.iter().filter(|r| accepted::route(r).is_ok());
         let compiled = accepted.map(|r| route(r, policy, &self.names, used));
-        let domains = vec![routes.host.to_string(), format!("{}:*", routes.host)];
+        let hosts = std::iter::once(&routes.host).chain(&routes.host_aliases);
+        let hosts = hosts.filter(|host| accepted::host(host).is_ok());
+        let domains = hosts
+            .flat_map(|host| [host.to_string(), format!("{host}:*")])
+            .collect();
         virtual_host(routes.host.to_string(), domains, compiled.collect())
     }
 
@@ -136,12 +138,22 @@ fn route(
     used: &mut BTreeSet<String>,
 ) -> Route {
     let forward = action::forward(route, policy, names, used);
-    Route {
+    let mut compiled = Route {
         name: route.name.to_string(),
         r#match: Some(matching::route_match(&route.matches)),
         action: Some(forward.map_or_else(|| action::answer(503), Action::Route)),
         ..Default::default()
+    };
+    let extras = &route.extras;
+    headers::change(
+        &mut compiled,
+        &extras.request_headers,
+        &extras.response_headers,
+    );
+    if let Some(fault) = extras.fault {
+        fault::inject(&mut compiled, fault);
     }
+    compiled
 }
 
 fn every_path() -> RouteMatch {
@@ -175,15 +187,7 @@ fn pass_once(forward: RouteAction, block: LoopbackBlock) -> Vec<Route> {
         ..Default::default()
     };
     let marked = Route {
-        request_headers_to_add: vec![HeaderValueOption {
-            header: Some(HeaderValue {
-                key: names::PASSED_HEADER.to_owned(),
-                value: block.to_string(),
-                ..Default::default()
-            }),
-            append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
-            ..Default::default()
-        }],
+        request_headers_to_add: vec![headers::set(names::PASSED_HEADER, &block.to_string())],
         ..any(forward)
     };
     vec![again, marked]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use prost::Message;
+use tulle_model::extras::RateLimit;
 use tulle_model::linked::{self, Gateway, GatewayListener, GatewayRoute, HostRoutes};
 use tulle_model::policy::{ClientPolicy, Protocol};
 use tulle_proto::matcher::RegexMatchAndSubstitute;
@@ -14,11 +15,11 @@ use tulle_proto::route::route_action::HostRewriteSpecifier;
 use tulle_proto::route::route_match::PathSpecifier;
 use tulle_proto::route::{Route, RouteAction, RouteConfiguration};
 
-use super::{action, configuration, hosts_of, matching, requirements, virtual_host};
+use super::{action, configuration, headers, hosts_of, matching, requirements, virtual_host};
 use crate::compose::{self, Composed, ComposedRoute, PathCondition, PathHeader, Rewrite, compose};
 use crate::plan::{Parts, Resource};
 use crate::targets::{ClusterNames, Use};
-use crate::{accepted, names, type_url};
+use crate::{accepted, fault, names, rate_limit, type_url};
 
 /// A route configuration for every port of a gateway.
 pub(crate) fn gateway<'a>(
@@ -30,6 +31,7 @@ pub(crate) fn gateway<'a>(
     http.map(move |listener| Port {
         port: listener.port,
         protocol: listener.protocol,
+        rate_limit: listener.rate_limit,
         routes: &listener.routes,
         policy,
         names: names.among(uses(listener, policy)),
@@ -42,14 +44,15 @@ fn uses<'a>(
 ) -> impl Iterator<Item = Use<'a>> {
     let services = listener.routes.iter().filter_map(|r| r.service.as_ref());
     let routes = services.flat_map(|service| service.routes.iter());
-    let targets = routes.flat_map(|route| route.targets.iter());
-    targets.map(move |target| (&target.to, policy))
+    let destinations = routes.flat_map(linked::Route::destinations);
+    destinations.map(move |to| (to, policy))
 }
 
 #[derive(Debug, Hash)]
 pub(crate) struct Port<'a> {
     port: u16,
     protocol: Protocol,
+    rate_limit: Option<RateLimit>,
     routes: &'a [Arc<GatewayRoute>],
     policy: Option<&'a ClientPolicy>,
     names: ClusterNames<'a>,
@@ -83,11 +86,14 @@ impl Resource for Port<'_> {
             let routes = host.holds.iter().flat_map(|&nth| compiled[nth].clone());
             virtual_host(host.name, host.domains, routes.collect())
         });
-        let configuration = RouteConfiguration {
+        let mut configuration = RouteConfiguration {
             // Also for `*suffix`, which a Host with a port would else not fit.
             ignore_port_in_host_matching: true,
             ..configuration(self.name(), hosts.collect())
         };
+        if let Some(limit) = self.rate_limit {
+            rate_limit::limit_routes(&mut configuration, self.protocol, self.port, limit);
+        }
         parts.bytes = configuration.encode_to_vec();
         parts.requires = requirements(used);
         parts
@@ -145,12 +151,19 @@ impl Port<'_> {
                 };
                 matching::string_header(":path", pattern)
             }));
-        Route {
+        let mut route = Route {
             name: composed.name.to_string(),
             r#match: Some(route_match),
             action: Some(action),
             ..Default::default()
+        };
+        change_headers(&mut route, composed);
+        if let compose::Action::Forward(linked::Route { extras, .. }) = &composed.action
+            && let Some(fault) = extras.fault
+        {
+            fault::inject(&mut route, fault);
         }
+        route
     }
 
     fn forward(
@@ -168,6 +181,19 @@ impl Port<'_> {
             .as_ref()
             .map(|host| HostRewriteSpecifier::HostRewriteLiteral(host.to_string()));
         Action::Route(forward)
+    }
+}
+
+/// Envoy has a destination change headers before its route does, so that two steps are one's and the other's. An answer of its
+/// own has no destination.
+fn change_headers(route: &mut Route, composed: &ComposedRoute) {
+    let (request, response) = (&composed.request_headers, &composed.response_headers);
+    match &mut route.action {
+        Some(Action::Route(action)) if !(request.then.is_empty() && response.then.is_empty()) => {
+            action::change_headers_first(action, &request.first, &response.first);
+            headers::change(route, &request.then, &response.then);
+        }
+        _ => headers::change(route, &request.as_one(), &response.as_one()),
     }
 }
 

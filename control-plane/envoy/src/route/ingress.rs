@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use prost::Message;
 use tulle_model::ObjectId;
+use tulle_model::extras::RateLimit;
 use tulle_model::linked::{ProxyView, Sidecar};
 use tulle_model::policy::{Limits, Protocol};
 use tulle_proto::route::route::Action;
@@ -13,7 +14,7 @@ use tulle_proto::route::{Route, RouteAction, RouteMatch};
 use super::{action, configuration, requirements, virtual_host};
 use crate::cluster::Application;
 use crate::plan::{Parts, Resource};
-use crate::{names, type_url, wire};
+use crate::{names, rate_limit, type_url, wire};
 
 /// A route configuration for every HTTP port of the application.
 pub(crate) fn ingress<'a>(
@@ -25,6 +26,7 @@ pub(crate) fn ingress<'a>(
         port: inbound.port,
         protocol: inbound.protocol,
         limits: inbound.limits,
+        rate_limit: inbound.rate_limit,
         cluster: Application::name_of(view, inbound),
         origin: &view.object,
     })
@@ -35,6 +37,7 @@ pub(crate) struct Ingress<'a> {
     port: u16,
     protocol: Protocol,
     limits: Limits,
+    rate_limit: Option<RateLimit>,
     cluster: String,
     origin: &'a ObjectId,
 }
@@ -60,8 +63,12 @@ impl Resource for Ingress<'_> {
             ..Default::default()
         };
         let host = virtual_host(self.name(), vec!["*".to_owned()], vec![route]);
+        let mut configuration = configuration(self.name(), vec![host]);
+        if let Some(limit) = self.rate_limit {
+            rate_limit::limit_routes(&mut configuration, self.protocol, self.port, limit);
+        }
         Parts {
-            bytes: configuration(self.name(), vec![host]).encode_to_vec(),
+            bytes: configuration.encode_to_vec(),
             requires: requirements(BTreeSet::from([self.cluster.clone()])),
             origins: vec![self.origin.clone()],
             ..Default::default()

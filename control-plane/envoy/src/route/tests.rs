@@ -13,6 +13,8 @@ use tulle_proto::route::route_action::ClusterSpecifier;
 use tulle_proto::route::route_match::PathSpecifier;
 use tulle_proto::route::{Route, RouteAction, RouteConfiguration, VirtualHost};
 
+mod extras;
+
 use super::{hosts_of, retry};
 use crate::fixture::{
     colour, gateway, header, http_port, implicit_retry, prefix, route, sidecar, view,
@@ -329,4 +331,30 @@ fn a_gateways_route_changes_path_and_host_on_the_way() {
             .any(|origin| &*origin.kind == "VirtualRouter")
     );
     assert!(!compiled.requires.is_empty());
+}
+
+#[test]
+fn a_service_s_aliases_are_domains_of_its_virtual_host() {
+    let mut view = sidecar(EgressPolicy::DropAll);
+    let mut service = colour();
+    service.host_aliases = vec!["a*".into(), "colour".into(), "colour.shop".into()];
+    if let Role::Sidecar(sidecar) = &mut view.role {
+        sidecar.outbound = vec![http_port(80, vec![service], Vec::new())];
+    }
+    let (_, configuration) = configuration(&view, "transparent", "rds_egress_http_80");
+    let [host] = configuration.virtual_hosts.as_slice() else {
+        panic!("{configuration:?}");
+    };
+    let domains = [
+        "colour.shop.svc.cluster.local",
+        "colour.shop.svc.cluster.local:*",
+        "colour",
+        "colour:*",
+        "colour.shop",
+        "colour.shop:*",
+    ];
+    assert_eq!(host.domains, domains);
+    let told = crate::findings(&view, "transparent".parse().unwrap());
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].message.starts_with("a* is left out"), "{told:?}");
 }

@@ -49,7 +49,19 @@ pub(crate) fn linked(
         path_rewrite: route.path_rewrite.clone(),
         host_rewrite,
         service,
+        request_headers: route.request_headers.clone(),
+        response_headers: route.response_headers.clone(),
     }))
+}
+
+/// A gateway's own routes say for which hosts they are: how else sidecars call the service does not concern it.
+fn without_aliases(routes: Arc<HostRoutes>) -> Arc<HostRoutes> {
+    if routes.host_aliases.is_empty() {
+        return routes;
+    }
+    let mut routes = Arc::unwrap_or_clone(routes);
+    routes.host_aliases.clear();
+    Arc::new(routes)
 }
 
 /// The service's routes on the port that is meant: the one named, the only one, or the one that equals
@@ -86,7 +98,9 @@ fn routes(
         }),
     };
     let finding = match chosen {
-        Ok(&(port, protocol)) if protocol.is_http() => return reader.host_routes(service, port),
+        Ok(&(port, protocol)) if protocol.is_http() => {
+            return reader.host_routes(service, port).map(without_aliases);
+        }
         Ok(&(port, _)) => {
             let what = format!("speaks tcp on port {port}, which a gateway cannot route");
             error(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tulle_model::extras::{HeaderEdits, RouteExtras};
 use tulle_model::fragment::*;
 use tulle_model::matching::{HostMatch, HttpMatch, PathMatch, PathRewrite};
 use tulle_model::policy::{ClientPolicy, EgressPolicy, IpPreference, Protocol, Timeouts};
@@ -85,6 +86,7 @@ pub(super) fn listener(port: u16, protocol: Protocol) -> Listener {
         pool: None,
         outlier_detection: None,
         health_check: None,
+        rate_limit: None,
     }
 }
 
@@ -169,6 +171,7 @@ pub(super) fn service(text: &str, provider: Option<Provider>) -> Service {
         alias: host.into(),
         mesh: None,
         provider,
+        host_aliases: Vec::new(),
         name,
     }
 }
@@ -209,6 +212,7 @@ pub(super) fn route(text: &str, protocol: Protocol, targets: &[(&str, u32)]) -> 
         targets: targets.iter().map(target).collect(),
         timeouts: Timeouts::default(),
         retry: None,
+        extras: RouteExtras::default(),
     }
 }
 
@@ -266,6 +270,8 @@ pub(super) fn gateway_route(text: &str, service: &str) -> GatewayRoute {
         target: by_name(service),
         target_port: None,
         field: "spec.httpRoute".into(),
+        request_headers: HeaderEdits::default(),
+        response_headers: HeaderEdits::default(),
         name,
     }
 }

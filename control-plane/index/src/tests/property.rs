@@ -103,10 +103,17 @@ fn check_view(view: &ProxyView) {
             for port in &sidecar.outbound {
                 let http = &port.http;
                 assert!(http.is_sorted_by(|a, b| a.routes.host < b.routes.host));
+                let mut hosts = BTreeSet::new();
+                for routes in http.iter().map(|own| &own.routes) {
+                    for host in std::iter::once(&routes.host).chain(&routes.host_aliases) {
+                        assert!(hosts.insert(host), "a host leads to one service: {host}");
+                    }
+                }
                 assert!(!http.is_empty() || !port.tcp.is_empty());
                 for service in http {
-                    let targets = service.routes.routes.iter().flat_map(|own| &own.targets);
-                    used.extend(targets.map(|own| (&own.to, service.policy.as_ref())));
+                    let routes = service.routes.routes.iter();
+                    let to = routes.flat_map(tulle_model::linked::Route::destinations);
+                    used.extend(to.map(|to| (to, service.policy.as_ref())));
                 }
                 let mut addresses = BTreeSet::new();
                 let alone = port.tcp.len() == 1 && http.is_empty();
@@ -123,9 +130,10 @@ fn check_view(view: &ProxyView) {
         Role::Gateway(gateway) => {
             let routes = gateway.listeners.iter().flat_map(|own| &own.routes);
             for service in routes.filter_map(|route| route.service.as_ref()) {
-                assert!(service.protocol.is_http());
-                let targets = service.routes.iter().flat_map(|own| &own.targets);
-                used.extend(targets.map(|own| (&own.to, gateway.policy.as_ref())));
+                assert!(service.protocol.is_http() && service.host_aliases.is_empty());
+                let routes = service.routes.iter();
+                let to = routes.flat_map(tulle_model::linked::Route::destinations);
+                used.extend(to.map(|to| (to, gateway.policy.as_ref())));
             }
         }
     }
@@ -307,10 +315,12 @@ fn histories_meet_every_finding_and_every_kind_of_node() {
     );
     assert_eq!(kinds.len(), 21, "{kinds:?}");
     let expected_shapes = [
+        "alias",
         "dns",
         "gateway route",
         "http",
         "inbound mtls",
+        "mirror",
         "mtls",
         "mtls endpoint",
         "mtls of two",
@@ -366,8 +376,18 @@ fn shape(view: &ProxyView) -> Vec<&'static str> {
                 if port.http.iter().any(|own| !own.routes.routes.is_empty()) {
                     shape.push("http");
                 }
-                let routes = port.http.iter().flat_map(|own| &own.routes.routes);
-                if routes.into_iter().any(|own| own.targets.len() > 1) {
+                if port
+                    .http
+                    .iter()
+                    .any(|own| !own.routes.host_aliases.is_empty())
+                {
+                    shape.push("alias");
+                }
+                let mut routes = port.http.iter().flat_map(|own| &own.routes.routes);
+                if routes.clone().any(|own| !own.extras.mirrors.is_empty()) {
+                    shape.push("mirror");
+                }
+                if routes.any(|own| own.targets.len() > 1) {
                     shape.push("targets");
                 }
                 for tcp in &port.tcp {

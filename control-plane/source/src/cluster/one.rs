@@ -4,13 +4,13 @@ use std::any::type_name;
 use std::fmt;
 use std::sync::Arc;
 
-use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::sync::watch::{self, Receiver, Sender};
 
-use super::watch::{Collection, Listener, Timing, follow};
+use super::named::{self, Namespaced};
+use super::watch::{Listener, Timing, follow};
 
 /// Watches one object of a namespace. The watch ends when all receivers are gone.
 ///
@@ -20,12 +20,7 @@ use super::watch::{Collection, Listener, Timing, follow};
 /// by content. Needs the verbs `list` and `watch` on this name alone.
 pub fn watch_one<K>(client: Client, namespace: &str, name: &str) -> Receiver<Option<Arc<K>>>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + DeserializeOwned
-        + PartialEq
-        + Send
-        + Sync
-        + 'static,
+    K: Namespaced + PartialEq,
 {
     watch_one_with(client, namespace, name, Timing::default())
 }
@@ -37,19 +32,10 @@ pub(super) fn watch_one_with<K>(
     timing: Timing,
 ) -> Receiver<Option<Arc<K>>>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + DeserializeOwned
-        + PartialEq
-        + Send
-        + Sync
-        + 'static,
+    K: Namespaced + PartialEq,
 {
     let (sender, receiver) = watch::channel(None);
-    let collection = Collection {
-        path: K::url_path(&(), Some(namespace)),
-        fields: Some(format!("metadata.name={name}")),
-        metadata_only: false,
-    };
+    let collection = named::collection::<K>(namespace, name);
     let named = Arc::<str>::from(format!("{} {namespace}/{name}", K::kind(&())));
     tokio::spawn(async move {
         let mut one = One {

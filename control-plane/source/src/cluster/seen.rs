@@ -4,13 +4,13 @@ use std::any::type_name;
 use std::fmt;
 use std::sync::Arc;
 
-use kube::core::NamespaceResourceScope;
-use kube::{Client, Resource};
+use kube::Client;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::sync::watch::{self, Receiver, Sender};
 
-use super::watch::{Collection, Listener, Timing, follow};
+use super::named::{self, Namespaced};
+use super::watch::{Listener, Timing, follow};
 
 /// What is known of an object.
 #[derive(Debug)]
@@ -41,11 +41,7 @@ impl<K> Clone for Seen<K> {
 /// What was read last holds while the API server cannot be reached. Needs the verbs `list` and `watch` on this name alone.
 pub fn watch_seen<K>(client: Client, namespace: &str, name: &str) -> Receiver<Seen<K>>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + DeserializeOwned
-        + Send
-        + Sync
-        + 'static,
+    K: Namespaced,
 {
     watch_seen_with(client, namespace, name, Timing::default())
 }
@@ -57,18 +53,10 @@ pub(super) fn watch_seen_with<K>(
     timing: Timing,
 ) -> Receiver<Seen<K>>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + DeserializeOwned
-        + Send
-        + Sync
-        + 'static,
+    K: Namespaced,
 {
     let (sender, receiver) = watch::channel(Seen::Unknown);
-    let collection = Collection {
-        path: K::url_path(&(), Some(namespace)),
-        fields: Some(format!("metadata.name={name}")),
-        metadata_only: false,
-    };
+    let collection = named::collection::<K>(namespace, name);
     tokio::spawn(async move {
         let mut eye = Eye {
             sender: sender.clone(),

@@ -16,7 +16,7 @@ fn a_clusters_objects_are_linked_as_the_control_plane_would() {
                 "spec": {"listeners": "none"}}),
             json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}}),
         ],
-        refused: Vec::new(),
+        ..Listed::default()
     };
     let analysis = analysis(&listed, Settings::default());
     assert_eq!(analysis.objects, 3);
@@ -35,4 +35,41 @@ fn a_clusters_objects_are_linked_as_the_control_plane_would() {
             ("VirtualService shop/s".to_owned(), "dangling-reference"),
         ]
     );
+}
+
+/// A VirtualNode whose access log has this format.
+fn logging(format: serde_json::Value) -> Vec<String> {
+    let node = json!({"apiVersion": "appmesh.k8s.aws/v1beta2", "kind": "VirtualNode",
+        "metadata": {"name": "n", "namespace": "shop"},
+        "spec": {"logging": {"accessLog": {"file": {"path": "/dev/stdout", "format": format}}}}});
+    let listed = Listed {
+        objects: vec![
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": {"mesh": "m"}}}),
+            json!({"apiVersion": "appmesh.k8s.aws/v1beta2", "kind": "Mesh", "metadata": {"name": "m"},
+                "spec": {"namespaceSelector": {"matchLabels": {"mesh": "m"}}}}),
+            node,
+        ],
+        ..Listed::default()
+    };
+    let statements = analysis(&listed, Settings::default()).statements;
+    let told = statements.iter().map(|statement| {
+        let (severity, code, field) = (statement.severity, statement.code, &statement.field);
+        format!("{severity} {code} {field}")
+    });
+    told.collect()
+}
+
+#[test]
+fn what_awss_api_refused_is_told_unless_the_field_is_wrong_here_too() {
+    let format = "spec.logging.accessLog.file.format";
+    let entry = json!({"key": "k".repeat(101), "value": "%PROTOCOL%"});
+    assert_eq!(
+        logging(json!({"json": [entry]})),
+        [format!("warning aws-limit {format}.json[0].key")]
+    );
+    assert_eq!(
+        logging(json!({"text": ""})),
+        [format!("error invalid-value {format}.text")]
+    );
+    assert!(logging(json!({"text": "%PROTOCOL%\n"})).is_empty());
 }

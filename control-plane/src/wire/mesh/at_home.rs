@@ -14,7 +14,8 @@ use tulle_envoy::secrets;
 use tulle_status::RefusalKey;
 use tulle_xds::{Change, Resource, Scope, StreamId, TypeUrl};
 
-use super::{Mesh, refusal_key};
+use super::Mesh;
+use super::refusals::refusal_key;
 
 /// When a refused secret is sent again first; later it takes twice as long each time.
 const FIRST: Duration = Duration::from_secs(30);

@@ -470,12 +470,9 @@ fn a_gateways_variables_are_its_containers() {
     ]);
     let after = world.pod(&before);
     let envoy = container(&after, "containers", "envoy");
-    assert!(
-        envoy["volumeMounts"]
-            .as_array()
-            .unwrap()
-            .contains(&json!({ "name": "spire", "mountPath": "/run/spire/sockets/agent.sock" }))
-    );
+    assert!(envoy["volumeMounts"].as_array().unwrap().contains(
+        &json!({ "name": "spire", "mountPath": "/run/spire/sockets/agent.sock", "readOnly": true })
+    ));
     assert!(
         overlay(envoy)
             .to_string()

@@ -478,7 +478,7 @@ fn an_sds_server_of_the_node_is_mounted_unless_the_pod_says_no() {
             .as_array()
             .unwrap()
             .iter()
-            .any(|m| m["mountPath"] == "/run/spire/sockets/agent.sock")
+            .any(|m| m["mountPath"] == "/run/spire/sockets")
     );
     let after = world.pod(&annotated(&[(names::SDS, "disabled")]));
     assert!(option(envoy_of(&after), "--config-yaml").is_none());

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tulle_cluster::case::must;
 use tulle_cluster::tools::Tools;
 
-use super::ground::{Ground, between};
+use super::ground::{Ground, SOON, between};
 
 /// A process of a pod, by which its network is entered.
 fn process_of(pod: &Value) -> String {
@@ -58,9 +58,11 @@ fn annotations_for_a_plugin() {
         play_the_plugin(&pod);
     }
     let color = ground.question("front", 8080, "/color");
-    let counts = ground.count(&color, 100);
-    between(&counts, "blue", 25, 75).unwrap();
-    between(&counts, "green", 25, 75).unwrap();
+    ground.case.eventually("half of the calls each", SOON, || {
+        let counts = ground.count(&color, 100);
+        between(&counts, "blue", 25, 75)?;
+        between(&counts, "green", 25, 75)
+    });
 
     let clusters = ground.admin("front", "/clusters").unwrap();
     for name in [

@@ -97,13 +97,8 @@ fn http_ingress() {
         (at("/rewrite/path/blue"), "blue", "/blue", service("paths")),
     ];
     for (question, color, path, host) in rows {
-        let answer = ground.ask(&question);
+        let answer = ground.answer(&question, 200, color);
         let what = format!("{question:?}: {answer:?}");
-        assert_eq!(
-            (answer.status, answer.text.as_str()),
-            (200, color),
-            "{what}"
-        );
         assert_eq!(answer.headers["x-seen-path"], path, "{what}");
         assert_eq!(answer.headers["x-seen-host"], host, "{what}");
     }

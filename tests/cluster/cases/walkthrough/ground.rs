@@ -1,14 +1,13 @@
 //! What every walkthrough stands on: its manifests applied, its pods asked, its proxies looked into.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::Value;
 use tulle_cluster::case::{Case, call};
+use tulle_cluster::forward::Forwarded;
 use tulle_sample::http_client::{Answer, Call};
 
 /// How long a change may take from `kubectl apply` until it is seen.
@@ -31,7 +30,15 @@ impl Ground {
 
     /// The same with nothing applied yet.
     pub(super) fn before(name: &'static str) -> Self {
-        let case = Case::shared();
+        Self::of(Case::shared(), name)
+    }
+
+    /// The same for a walkthrough that changes what holds for all: no other case runs meanwhile.
+    pub(super) fn alone(name: &'static str) -> Self {
+        Self::of(Case::alone(), name)
+    }
+
+    fn of(case: Case, name: &'static str) -> Self {
         case.owns(name);
         Self { case, ns: name }
     }
@@ -83,13 +90,35 @@ impl Ground {
 
     /// Asks until the answer has this status and text.
     pub(super) fn answers(&self, question: &Call, status: u16, words: &str) {
-        let what = format!("{status} {words:?} for {}", question.path);
+        self.until(question, |answer| {
+            answer.status == status && answer.text.contains(words)
+        });
+    }
+
+    /// Asks until exactly this comes back, and returns it whole. A pod that is ready is known to its clients a moment later,
+    /// each of them by itself.
+    pub(super) fn answer(&self, question: &Call, status: u16, text: &str) -> Answer {
+        self.until(question, |answer| {
+            (answer.status, answer.text.as_str()) == (status, text)
+        })
+    }
+
+    fn until(&self, question: &Call, is_right: impl Fn(&Answer) -> bool) -> Answer {
+        let what = format!("the answer to {question:?}");
         self.case.eventually(&what, SOON, || {
             let answer = self.ask(question);
-            anyhow::ensure!(
-                answer.status == status && answer.text.contains(words),
-                "{answer:?}"
-            );
+            anyhow::ensure!(is_right(&answer), "{answer:?}");
+            Ok(answer)
+        })
+    }
+
+    /// Asks again until an Envoy has counted one of such at least.
+    pub(super) fn counted(&self, question: &Call, app: &str, name: &str) {
+        self.case.eventually(name, SOON, || {
+            if self.figure(app, name)? == 0 {
+                let answer = self.ask(question);
+                anyhow::bail!("none yet: {answer:?}");
+            }
             Ok(())
         });
     }
@@ -120,23 +149,8 @@ impl Ground {
             return self.case.envoy(self.ns, name, path);
         }
         // A gateway's pod holds Envoy alone, which has no client.
-        let mut command =
-            self.case
-                .kubectl()
-                .command(["port-forward", "-n", self.ns, name, ":9901"]);
-        let mut forward = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let mut said = String::new();
-        let mut stdout = BufReader::new(forward.stdout.take().context("its words")?);
-        stdout.read_line(&mut said)?;
-        // Forwarding from 127.0.0.1:40001 -> 9901
-        let address = said.split_whitespace().find(|word| word.contains(':'));
-        let answer = address.map(|address| self.ask(&call(address, "localhost", path)));
-        let _ = forward.kill();
-        let _ = forward.wait();
-        let answer = answer.context("nothing is forwarded")?;
+        let port = Forwarded::to(self.case.kubectl(), self.ns, name, 9901)?;
+        let answer = self.ask(&call(port.address(), "localhost", path));
         anyhow::ensure!(answer.status == 200, "{path}: {answer:?}");
         Ok(answer.text)
     }

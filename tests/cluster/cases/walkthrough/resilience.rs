@@ -44,13 +44,15 @@ fn retry() {
 fn timeout() {
     let ground = Ground::new("timeout");
     let color = ground.question("front", 8080, "/color");
-    let started = Instant::now();
-    let answer = ground.ask(&color);
-    assert_eq!(
-        (answer.status, answer.text.as_str()),
-        (504, "upstream request timeout")
-    );
-    let took = started.elapsed().as_secs_f64();
+    let took = ground.case.eventually("a timeout", SOON, || {
+        let started = Instant::now();
+        let answer = ground.ask(&color);
+        anyhow::ensure!(
+            (answer.status, answer.text.as_str()) == (504, "upstream request timeout"),
+            "{answer:?}"
+        );
+        Ok(started.elapsed().as_secs_f64())
+    });
     assert!((14.5..17.0).contains(&took), "{took} s");
     ground.apply("then/sixty-seconds.yaml");
     ground
@@ -80,16 +82,30 @@ fn outlier_detection() {
     between(&ground.count(&color, 100), "blue", 100, 100).unwrap();
     let told = ground.ask(&ground.question("color", 8080, "/fail/100"));
     assert_eq!(told.status, 200, "{told:?}");
-    let counts = ground.count(&color, 200);
-    between(&counts, "500", 5, 5).unwrap();
-    between(&counts, "blue", 195, 195).unwrap();
+    // it is out at the fifth error and not before; Envoy's main thread does that, a moment after the answer
     let ejected = format!("cluster.{cluster}.outlier_detection.ejections_active");
-    assert_eq!(ground.figure("front", &ejected).unwrap(), 1);
-    let clusters = ground.admin("front", "/clusters").unwrap();
-    let flagged = clusters
-        .lines()
-        .filter(|line| line.contains("failed_outlier_check"));
-    assert_eq!(flagged.count(), 1, "{clusters}");
+    let flagged = || -> anyhow::Result<usize> {
+        let clusters = ground.admin("front", "/clusters")?;
+        let flagged = clusters.lines();
+        Ok(flagged
+            .filter(|line| line.contains("failed_outlier_check"))
+            .count())
+    };
+    for error in 1..=5 {
+        let before = (
+            ground.figure("front", &ejected).unwrap(),
+            flagged().unwrap(),
+        );
+        assert_eq!(before, (0, 0), "before error {error}");
+        let tried = (1..=40).find(|_| ground.count(&color, 1).contains_key("500"));
+        assert!(tried.is_some(), "no error {error}");
+    }
+    ground.case.eventually("the host to be out", SOON, || {
+        let out = (ground.figure("front", &ejected)?, flagged()?);
+        anyhow::ensure!(out == (1, 1), "{out:?}");
+        Ok(())
+    });
+    between(&ground.count(&color, 100), "blue", 100, 100).unwrap();
     // it is let in again after ten seconds, and fails again
     ground
         .case
@@ -150,7 +166,7 @@ fn only_overflow(outcome: &Outcome) {
     assert!(outcome.requests > outcome.lost, "{outcome:?}");
 }
 
-/// Keeps so many connections busy for six seconds, and looks meanwhile until `look` is content.
+/// Keeps so many connections busy for eleven seconds, and looks meanwhile until `look` is content.
 fn under_load(
     ground: &Ground,
     (app, port): (&str, u16),
@@ -163,7 +179,7 @@ fn under_load(
         path: "/".to_owned(),
         connections,
         rate: 200,
-        duration: Duration::from_secs(6),
+        duration: Duration::from_secs(11),
     };
     std::thread::scope(|scope| {
         let sending = scope.spawn(|| {
@@ -172,7 +188,7 @@ fn under_load(
         });
         std::thread::sleep(Duration::from_millis(1500));
         let what = format!("{connections} connections to {app}");
-        ground.case.eventually(&what, Duration::from_secs(5), look);
+        ground.case.eventually(&what, Duration::from_secs(8), look);
         sending.join().unwrap()
     })
 }

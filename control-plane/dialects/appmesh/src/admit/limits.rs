@@ -3,21 +3,15 @@
 
 use tulle_crds::Object;
 use tulle_crds::appmesh::{self, Logging, LoggingFormat, VirtualGatewaySpec, VirtualNodeSpec};
+use tulle_model::Finding;
 use tulle_model::codes::AWS_LIMIT;
-use tulle_model::{Finding, ObjectId};
 
 use crate::field::Field;
 use crate::report::Report;
 
-/// What AWS's API would refuse in an object.
-pub(super) fn check(object: &Object) -> Vec<Finding> {
-    let id = ObjectId::new(
-        object.api_group(),
-        object.kind().as_str(),
-        object.namespace().unwrap_or_default(),
-        object.name(),
-    );
-    let mut limits = Limits(Report::new(id));
+/// What AWS's API would refuse in an object, beside what [`crate::translate`] tells; nothing for an object of another dialect.
+pub fn aws_limits(object: &Object) -> Vec<Finding> {
+    let mut limits = Limits(Report::new(crate::id(object)));
     let spec = Field::spec();
     match object {
         Object::Mesh(mesh) => limits.aws_name(&spec, mesh.spec.aws_name.as_deref()),

@@ -15,7 +15,7 @@ pub(super) fn of_object(object: &Object, unknown_fields: &[String]) -> Vec<Strin
     let mut findings = crate::translate(object, unknown_fields)
         .map(|translated| translated.findings)
         .unwrap_or_default();
-    findings.extend(limits::check(object));
+    findings.extend(limits::aws_limits(object));
     findings.retain(|finding| finding.severity >= Severity::Warning);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     bounded(findings.iter().map(text).collect())

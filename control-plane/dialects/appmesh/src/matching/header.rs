@@ -129,9 +129,13 @@ fn header_text(report: &mut Report, field: &Field, text: &str) -> Result<Str, Le
 
 /// RFC 9110's token, or one of HTTP/2's pseudo-headers, which begin with a colon.
 fn is_header_name(name: &str) -> bool {
-    let token = name.strip_prefix(':').unwrap_or(name);
-    !token.is_empty()
-        && token
+    is_token(name.strip_prefix(':').unwrap_or(name))
+}
+
+/// RFC 9110's token.
+pub(crate) fn is_token(name: &str) -> bool {
+    !name.is_empty()
+        && name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }

@@ -51,6 +51,7 @@ fn a_whole_node() {
         pool: None,
         outlier_detection: None,
         health_check: None,
+        rate_limit: None,
     };
     assert_eq!(
         node.listeners,

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tulle_model::extras::RouteExtras;
 use tulle_model::fragment::{Fragment, Ref, Route, Router, Target};
 use tulle_model::matching::{HttpMatch, PathMatch};
 use tulle_model::policy::{Protocol, Timeouts};
@@ -126,6 +127,7 @@ fn a_whole_http_route() {
             idle: Some(Duration::ZERO),
         },
         retry: None,
+        extras: RouteExtras::default(),
     };
     assert_eq!(router.routes, [expected]);
 }

@@ -30,30 +30,14 @@ pub(super) fn health_check(
     let protocol = ports::protocol(given.protocol);
     let port = port(report, &field.key("port"), given.port, listeners);
     let path = path(report, &field.key("path"), given.path.as_deref(), protocol);
-    let healthy = number(
-        report,
-        &field.key("healthyThreshold"),
-        given.healthy_threshold,
-        THRESHOLD,
-    );
-    let unhealthy = number(
-        report,
-        &field.key("unhealthyThreshold"),
-        given.unhealthy_threshold,
-        THRESHOLD,
-    );
-    let interval = number(
-        report,
-        &field.key("intervalMillis"),
-        given.interval_millis,
-        INTERVAL,
-    );
-    let timeout = number(
-        report,
-        &field.key("timeoutMillis"),
-        given.timeout_millis,
-        TIMEOUT,
-    );
+    let mut threshold = |name: &str, given| number(report, &field.key(name), given, THRESHOLD);
+    let healthy = threshold("healthyThreshold", given.healthy_threshold);
+    let unhealthy = threshold("unhealthyThreshold", given.unhealthy_threshold);
+    let mut millis = |name: &str, given, range| {
+        number(report, &field.key(name), given, range).map(Duration::from_millis)
+    };
+    let interval = millis("intervalMillis", given.interval_millis, INTERVAL);
+    let timeout = millis("timeoutMillis", given.timeout_millis, TIMEOUT);
     if protocol == Protocol::Grpc && !listener.is_http2() {
         report.error(
             code::CONFLICT,
@@ -72,8 +56,8 @@ pub(super) fn health_check(
         port: port.ok()?,
         healthy_threshold: healthy.ok()?,
         unhealthy_threshold: unhealthy.ok()?,
-        interval: Duration::from_millis(interval.ok()?),
-        timeout: Duration::from_millis(timeout.ok()?),
+        interval: interval.ok()?,
+        timeout: timeout.ok()?,
     })
 }
 

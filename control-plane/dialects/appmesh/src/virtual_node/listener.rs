@@ -55,6 +55,7 @@ pub(super) fn listener(
         pool,
         outlier_detection,
         health_check,
+        rate_limit: None,
     })
 }
 

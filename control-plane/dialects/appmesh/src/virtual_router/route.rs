@@ -1,6 +1,7 @@
 //! A VirtualRouter's routes.
 
 use tulle_crds::appmesh::{self, GrpcRoute, HttpRoute, TcpRoute};
+use tulle_model::extras::RouteExtras;
 use tulle_model::fragment::Route;
 use tulle_model::matching::HttpMatch;
 use tulle_model::policy::Protocol;
@@ -142,6 +143,7 @@ fn http_route(
         targets: targets?,
         timeouts,
         retry,
+        extras: RouteExtras::default(),
     })
 }
 
@@ -184,6 +186,7 @@ fn grpc_route(report: &mut Report, head: &Head<'_>, given: &GrpcRoute) -> Result
         targets: targets?,
         timeouts,
         retry,
+        extras: RouteExtras::default(),
     })
 }
 
@@ -206,5 +209,6 @@ fn tcp_route(report: &mut Report, head: &Head<'_>, given: &TcpRoute) -> Result<R
         targets: targets?,
         timeouts,
         retry: None,
+        extras: RouteExtras::default(),
     })
 }

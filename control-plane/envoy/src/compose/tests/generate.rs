@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::strategy::Union;
 
+use tulle_model::extras::HeaderEdits;
 use tulle_model::linked::{GatewayRoute, Route};
 use tulle_model::matching::{
     HeaderMatch, HostMatch, HttpMatch, PathMatch, PathRewrite, QueryMatch, ValueMatch,
@@ -160,6 +161,22 @@ fn http_match() -> impl Strategy<Value = HttpMatch> {
         })
 }
 
+/// A change of what conditions look at, or would look at.
+fn header_edits() -> impl Strategy<Value = HeaderEdits> {
+    let name = select(vec!["x", "x", "y", "z", "content-type"]);
+    let value = select(vec!["1", "2", "12", "%PROTOCOL%"]);
+    (name, value, 0..4_u8).prop_map(|(name, value, what)| {
+        let mut edits = HeaderEdits::default();
+        let pair = (name.into(), value.into());
+        match what {
+            0 | 1 => edits.set.push(pair),
+            2 => edits.add.push(pair),
+            _ => edits.remove.push(name.into()),
+        }
+        edits
+    })
+}
+
 /// A service may ask for what no rewritten path holds.
 fn doubled(path: PathMatch, doubled: bool) -> PathMatch {
     let twice = |text: &str| text.replacen('/', "//", 1).into();
@@ -189,16 +206,27 @@ fn gateway() -> impl Strategy<Value = Vec<GatewayRoute>> {
         1 => Just(HostMatch::Suffix(".b".into())),
     ];
     let host_rewrite = option::of(select(vec!["color.shop", "a.b"]));
-    let route = (http_match(), rewrite(), host, host_rewrite, routes());
+    let changed = option::weighted(0.3, header_edits());
+    let route = (
+        http_match(),
+        rewrite(),
+        host,
+        host_rewrite,
+        routes(),
+        changed,
+    );
     vec(route, 1..4).prop_map(|list| {
         list.into_iter()
             .enumerate()
-            .map(|(index, (matches, rewrite, host, host_rewrite, routes))| {
-                let name = format!("g{index}");
-                let mut route = gateway_route(&name, matches, rewrite, host_rewrite, routes);
-                route.host = host;
-                route
-            })
+            .map(
+                |(index, (matches, rewrite, host, host_rewrite, routes, changed))| {
+                    let name = format!("g{index}");
+                    let mut route = gateway_route(&name, matches, rewrite, host_rewrite, routes);
+                    route.host = host;
+                    route.request_headers = changed.unwrap_or_default();
+                    route
+                },
+            )
             .collect()
     })
 }
@@ -277,16 +305,19 @@ fn request() -> impl Strategy<Value = Request> {
         proptest::bool::weighted(0.5),
     )
         .prop_map(|(path, query, method, scheme, host, mut headers, grpc)| {
+            headers.sort_unstable();
             headers.dedup_by_key(|(name, _)| *name);
             if grpc {
                 headers.push(("content-type", "application/grpc"));
             }
+            let headers = headers.into_iter();
+            let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
             Request {
                 method,
                 scheme,
                 host: host.to_owned(),
                 path: format!("{path}{query}"),
-                headers,
+                headers: headers.collect(),
             }
         })
 }

@@ -1,6 +1,7 @@
 //! A request, and conditions on it other than on the path.
 
 use regex::Regex;
+use tulle_model::extras::HeaderEdits;
 use tulle_model::matching::{HeaderMatch, HttpMatch, ValueMatch};
 
 #[derive(Debug, Clone)]
@@ -10,7 +11,8 @@ pub(super) struct Request {
     pub(super) host: String,
     /// With the query string.
     pub(super) path: String,
-    pub(super) headers: Vec<(&'static str, &'static str)>,
+    /// Each name once; several values are joined by commas, as Envoy's conditions see them.
+    pub(super) headers: Vec<(String, String)>,
 }
 
 impl Request {
@@ -39,8 +41,25 @@ impl Request {
                 .headers
                 .iter()
                 .find(|(n, _)| *n == name)
-                .map(|(_, value)| *value),
+                .map(|(_, value)| value.as_str()),
         }
+    }
+
+    /// The request with other headers.
+    pub(super) fn changed(mut self, edits: &HeaderEdits) -> Self {
+        self.headers
+            .retain(|(name, _)| edits.remove.iter().all(|removed| **removed != **name));
+        for (name, value) in &edits.set {
+            self.headers.retain(|(other, _)| **other != **name);
+            self.headers.push((name.to_string(), value.to_string()));
+        }
+        for (name, value) in &edits.add {
+            match self.headers.iter_mut().find(|(other, _)| **other == **name) {
+                Some((_, values)) => *values = format!("{values},{value}"),
+                None => self.headers.push((name.to_string(), value.to_string())),
+            }
+        }
+        self
     }
 
     fn parameter(&self, name: &str) -> Option<&str> {

@@ -15,7 +15,7 @@ pub(super) fn two_pass(gateway: &[GatewayRoute], request: &Request) -> Outcome {
         {
             continue;
         }
-        let mut inner = request.clone();
+        let mut inner = request.clone().changed(&route.request_headers);
         inner.path = format!("{}{query}", rewritten(route, path));
         if let Some(host) = &route.host_rewrite {
             inner.host = host.to_string();

@@ -79,7 +79,9 @@ fn ingress_gateway() {
         let request = Request::get(&format!("/paths/{color}"));
         assert_eq!(taken(&gateway, &request), Some(format!("paths/{color}")));
         let mut request = Request::get("/headers");
-        request.headers.push(("color_header", color));
+        request
+            .headers
+            .push(("color_header".to_owned(), color.to_owned()));
         assert_eq!(taken(&gateway, &request), Some(format!("headers/{color}")));
         assert_eq!(taken(&gateway, &Request::get("/headers")), None);
     }
@@ -132,7 +134,9 @@ fn http_ingress_v2() {
         gateway_route("prefix", prefix("/paths"), to("/"), None, service()),
     ];
     let mut yellow = Request::get("/headers");
-    yellow.headers.push(("color_header", "yellow"));
+    yellow
+        .headers
+        .push(("color_header".to_owned(), "yellow".to_owned()));
     let mut black = Request::get("/method");
     black.method = "POST";
     let table = [

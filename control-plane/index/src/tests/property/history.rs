@@ -3,10 +3,12 @@
 //! An event is a few numbers, decoded into an object; so histories are cheap to make and shrink to few
 //! and plain events.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use tulle_model::extras::{Mirror, Share};
 use tulle_model::fragment::*;
 use tulle_model::policy::{ClientPolicy, DiscoveryMode, IpPreference, MtlsMode, Protocol};
 use tulle_model::selector::Selector;
@@ -370,6 +372,13 @@ fn a_service(text: &str, bits: &mut Bits) -> Service {
         service.alias = host.to_uppercase().into();
     }
     service.mesh = a_mesh_name(bits);
+    let aliases = bits.some(2, |bits| match bits.one_in(3) {
+        true => Str::from(bits.of(&["short", "other.pvt"])),
+        false => a_host(&a_name(bits)).into(),
+    });
+    let aliases: BTreeSet<Str> = aliases.into_iter().collect();
+    service.host_aliases = aliases.into_iter().collect();
+    service.host_aliases.retain(|alias| *alias != service.host);
     service
 }
 
@@ -387,6 +396,15 @@ fn a_router(text: &str, bits: &mut Bits) -> Router {
             port: bits.of(&[None, None, Some(80), Some(81)]),
             weight: bits.below(3) as u32,
         });
+        route.extras.mirrors = bits.some(1, |bits| Mirror {
+            to: MirrorTarget {
+                workload: a_reference(bits, an_alias),
+                port: bits.of(&[None, None, Some(80), Some(81)]),
+                field: "metadata".into(),
+            },
+            share: Share::ALL,
+        });
+        route.extras.request_headers.remove = bits.some(1, |_| "x".into());
         route
     });
     let mut router = router(text, listeners, routes);
@@ -430,6 +448,7 @@ fn a_gateway_route(text: &str, bits: &mut Bits) -> GatewayRoute {
     if bits.one_in(4) {
         route.alias = "same".into();
     }
+    route.response_headers.remove = bits.some(1, |_| "x".into());
     route.mesh = a_mesh_name(bits);
     route
 }
