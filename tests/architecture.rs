@@ -28,6 +28,7 @@ const MAY_SEE_KUBERNETES: &[&str] = &[
     "tulle",
     "tulle-tests",
     "tulle-cluster",
+    "tulle-bench",
 ];
 
 fn workspace() -> BTreeMap<String, BTreeSet<String>> {

@@ -1,0 +1,215 @@
+//! What is run on which mesh, and how often.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::change::Pace;
+use crate::data::{Calls, PODS_OF_A_WORKLOAD, Shape};
+use crate::record::Stack;
+
+/// A scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Id {
+    /// All proxies connect at once
+    S1,
+    /// An endpoint changes
+    S2,
+    /// The weight of a route changes
+    S3,
+    /// A large service is rolled while others change too
+    S4,
+    /// A large mesh, from start to first proxy
+    S5,
+    /// Every proxy asks for a certificate
+    S6,
+    /// Pods are admitted
+    S7,
+    /// The control plane crashes and comes back
+    S8,
+    /// S4 for long; with --long
+    S9,
+    /// Changes of which no configuration follows
+    S11,
+}
+
+/// A mesh and what is run on it.
+#[derive(Clone, Debug)]
+pub struct Mesh {
+    /// How large.
+    pub shape: Shape,
+    /// In the order of their names.
+    pub scenarios: Vec<Id>,
+}
+
+/// Everything that a bench does.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// One after the other.
+    pub meshes: Vec<Mesh>,
+    /// Who takes part.
+    pub stacks: Vec<Stack>,
+    /// How often each.
+    pub runs: usize,
+    /// Changes of S2, S3, and how far apart.
+    pub(super) pace: Pace,
+    /// How long the rolls of S4 take.
+    pub(super) rolls: Vec<Duration>,
+    /// How long S9 goes on.
+    pub(super) soak: Option<Duration>,
+}
+
+/// On a mesh where proxies stay connected.
+const CONNECTED: &[Id] = &[
+    Id::S1,
+    Id::S2,
+    Id::S3,
+    Id::S4,
+    Id::S6,
+    Id::S7,
+    Id::S8,
+    Id::S9,
+    Id::S11,
+];
+
+impl Mesh {
+    fn new(proxies: usize, services: usize, calls: Calls, scenarios: &[Id]) -> Self {
+        let mut called_by: Vec<usize> = match calls {
+            Calls::All => Vec::new(),
+            Calls::Some(_) => vec![PODS_OF_A_WORKLOAD, 100],
+        };
+        called_by.retain(|count| *count < proxies);
+        called_by.push(proxies);
+        Self {
+            shape: Shape {
+                services,
+                endpoints: 3,
+                proxies,
+                calls,
+                called_by,
+            },
+            scenarios: scenarios.to_vec(),
+        }
+    }
+
+    /// Its sizes, as scenarios are labelled.
+    pub fn label(&self) -> String {
+        let calls = match self.shape.calls {
+            Calls::All => "all called".to_owned(),
+            Calls::Some(count) => format!("{count} called"),
+        };
+        format!("{}×{}, {calls}", self.shape.proxies, self.shape.services)
+    }
+}
+
+impl FromStr for Mesh {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            || format!("'{text}' is no mesh: say PROXIESxSERVICES or PROXIESxSERVICES:CALLED");
+        let (sizes, calls) = match text.split_once(':') {
+            Some((sizes, calls)) => (sizes, Calls::Some(calls.parse().map_err(|_| wrong())?)),
+            None => (text, Calls::All),
+        };
+        let (proxies, services) = sizes.split_once('x').ok_or_else(wrong)?;
+        let number = |text: &str| text.parse::<usize>().ok().filter(|number| *number > 0);
+        let proxies = number(proxies).ok_or_else(wrong)?;
+        let services = number(services).ok_or_else(wrong)?;
+        let mut scenarios = CONNECTED.to_vec();
+        scenarios.push(Id::S5);
+        Ok(Self::new(proxies, services, calls, &scenarios))
+    }
+}
+
+impl Plan {
+    /// The usual one.
+    pub fn of(quick: bool, istiod: bool) -> Self {
+        let some = Calls::Some(20);
+        if quick {
+            let scenarios = [Id::S1, Id::S2, Id::S3, Id::S8, Id::S11];
+            return Self {
+                meshes: vec![
+                    Mesh::new(500, 500, some, &scenarios),
+                    Mesh::new(500, 500, Calls::All, &[Id::S1, Id::S2]),
+                ],
+                stacks: vec![Stack::Tulle, Stack::Floor],
+                runs: 3,
+                pace: Pace {
+                    times: 60,
+                    apart: Duration::from_millis(60),
+                },
+                rolls: Vec::new(),
+                soak: None,
+            };
+        }
+        let mut stacks = vec![Stack::Tulle, Stack::Floor, Stack::FloorPlain, Stack::Raw];
+        if istiod {
+            stacks.extend([Stack::IstiodDefault, Stack::IstiodTuned]);
+        }
+        let storm = [Id::S1, Id::S2, Id::S8];
+        Self {
+            meshes: vec![
+                Mesh::new(1_000, 1_000, some, CONNECTED),
+                Mesh::new(1_000, 1_000, Calls::All, &storm),
+                Mesh::new(100, 100, Calls::All, &[Id::S1]),
+                Mesh::new(5_000, 1_000, some, &[Id::S1]),
+                Mesh::new(100, 10_000, some, &[Id::S5]),
+                Mesh::new(100, 10_000, Calls::All, &[Id::S5]),
+            ],
+            stacks,
+            runs: 5,
+            pace: Pace {
+                times: 200,
+                apart: Duration::from_millis(500),
+            },
+            rolls: [10, 30, 60].map(Duration::from_secs).to_vec(),
+            soak: None,
+        }
+    }
+
+    /// Leaves out what is not named; nothing if none is.
+    pub(super) fn keep_only(&mut self, named: &[Id]) {
+        let soak = self.soak.is_some();
+        for mesh in &mut self.meshes {
+            mesh.scenarios
+                .retain(|id| (named.is_empty() || named.contains(id)) && (*id != Id::S9 || soak));
+        }
+        self.meshes.retain(|mesh| !mesh.scenarios.is_empty());
+        if named.contains(&Id::S4) && self.rolls.is_empty() {
+            self.rolls = vec![Duration::from_secs(10)];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mesh_is_named_by_its_sizes() {
+        let mesh: Mesh = "500x1000:20".parse().unwrap();
+        assert_eq!(mesh.label(), "500×1000, 20 called");
+        assert_eq!(mesh.shape.called_by, [10, 100, 500]);
+        let mesh: Mesh = "100x10".parse().unwrap();
+        assert_eq!(
+            (mesh.shape.calls, &*mesh.shape.called_by),
+            (Calls::All, &[100][..])
+        );
+        assert!("x".parse::<Mesh>().is_err() && "0x3".parse::<Mesh>().is_err());
+    }
+
+    #[test]
+    fn only_what_is_named_is_run() {
+        let mut plan = Plan::of(true, false);
+        plan.keep_only(&[Id::S8]);
+        assert_eq!(plan.meshes.len(), 1);
+        assert_eq!(plan.meshes[0].scenarios, [Id::S8]);
+        let mut plan = Plan::of(false, false);
+        plan.keep_only(&[]);
+        assert!(
+            plan.meshes
+                .iter()
+                .all(|mesh| !mesh.scenarios.contains(&Id::S9))
+        );
+    }
+}

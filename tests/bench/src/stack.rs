@@ -1,0 +1,26 @@
+//! The processes that are measured and those that they need: an API server with etcd behind it ([`ApiServer`]), and the
+//! control planes that read from it ([`Stack`]).
+//!
+//! Every process is tied to the bench: it ends, at the latest, when the bench does ([`Program`]). All of them listen on loopback
+//! only; what they write lies below one folder.
+
+mod api;
+mod api_server;
+mod http;
+mod istiod;
+mod load;
+mod pki;
+mod ports;
+mod process;
+mod tokens;
+mod tulle;
+
+pub use api::Api;
+pub use api_server::ApiServer;
+pub use http::page;
+pub use istiod::{ISTIO_NAMESPACE, Istiod, Profile};
+pub use load::{load, remove};
+pub use ports::free_port;
+pub use process::{Program, tie};
+pub use tokens::tokens;
+pub use tulle::{SYSTEM_NAMESPACE, TULLE_SERVER_NAME, Tulle, TulleOptions};
