@@ -99,6 +99,8 @@ fn api_server() -> String {
     )
 }
 
+/// The one node is never given up: where the API server comes back, a controller that has run meanwhile has seen no sign of
+/// life for the outage's time and marks every pod unready. Elsewhere it ends with its lost lease, and begins with patience.
 fn controller_manager() -> String {
     format!(
         "--kubeconfig=ROOT/pki/controller-manager.kubeconfig --use-service-account-credentials --leader-elect=false \
@@ -106,6 +108,7 @@ fn controller_manager() -> String {
          --authorization-kubeconfig=ROOT/pki/controller-manager.kubeconfig \
          --root-ca-file=ROOT/pki/ca.crt --service-account-private-key-file=ROOT/pki/accounts.key \
          --cluster-signing-cert-file=ROOT/pki/ca.crt --cluster-signing-key-file=ROOT/pki/ca.key \
-         --cluster-cidr={POD_CIDR} --allocate-node-cidrs=true --cert-dir=ROOT/pki"
+         --cluster-cidr={POD_CIDR} --allocate-node-cidrs=true --cert-dir=ROOT/pki \
+         --node-monitor-grace-period=15m"
     )
 }
