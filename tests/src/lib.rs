@@ -2,6 +2,7 @@
 
 pub mod bed;
 pub mod built;
+mod captured;
 pub mod golden;
 pub mod loadable;
 pub mod loopback;

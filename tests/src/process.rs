@@ -1,5 +1,6 @@
 //! Processes that end with the test that started them.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -44,10 +45,33 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// The TCP ports that are listened on in the network that it is in.
+    pub fn listening(&self) -> BTreeSet<u16> {
+        let of = PathBuf::from(format!("/proc/{}", self.child.id()));
+        let entered = std::fs::read_link(of.join("exe")).is_ok_and(|exe| !exe.ends_with("ip"));
+        // Until `ip netns exec` has become the program, it is in another network.
+        if !entered {
+            return BTreeSet::new();
+        }
+        ["net/tcp", "net/tcp6"]
+            .iter()
+            .filter_map(|table| std::fs::read_to_string(of.join(table)).ok())
+            .flat_map(|table| table.lines().filter_map(listener).collect::<Vec<_>>())
+            .collect()
+    }
+
     /// Whether it still runs.
     pub fn runs(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
+}
+
+/// The port of a line of `/proc/net/tcp` whose socket listens (state 0A).
+fn listener(line: &str) -> Option<u16> {
+    let mut fields = line.split_whitespace().skip(1);
+    let (local, state) = (fields.next()?, fields.nth(1)?);
+    let port = local.rsplit_once(':')?.1;
+    (state == "0A").then(|| u16::from_str_radix(port, 16).ok())?
 }
 
 impl Drop for Process {

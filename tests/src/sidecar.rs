@@ -1,12 +1,13 @@
 //! The real parts of a mesh on a network: the control plane, and sidecars with redirected traffic.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use crate::netns::Host;
 use crate::process::{Process, output, wait_for};
-use crate::{programs, stats};
+use crate::{captured, programs, stats};
 
 /// The control plane, on the hub.
 #[derive(Debug)]
@@ -82,9 +83,6 @@ pub struct Sidecar {
     _envoy: Process,
 }
 
-/// The user that Envoy runs as; its own traffic is not redirected.
-const ENVOY_USER: &str = "1337";
-
 impl Sidecar {
     /// Makes the bootstrap files, installs the redirect rules for `ports`, starts Envoy and waits until
     /// it is ready. `ports` empty: a gateway or a client, nothing comes in redirected.
@@ -106,57 +104,44 @@ impl Sidecar {
             b"",
         );
         output(
-            Command::new("chown").arg("-R").arg(ENVOY_USER).arg(&out),
+            Command::new("chown")
+                .arg("-R")
+                .arg(captured::ENVOY_USER)
+                .arg(&out),
             b"",
         );
         if !proxy.starts_with("virtualgateway/") {
-            let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
-            let mut capture = host.command(programs::tulle());
-            capture.args(["capture", "--ignore-uid", ENVOY_USER]);
-            if !ports.is_empty() {
-                capture.args(["--app-ports", &ports.join(",")]);
-            }
-            output(&mut capture, b"");
+            captured::redirect(host, ports);
         }
-        let mut command = host.command("setpriv");
-        command
-            .args([
-                "--reuid",
-                ENVOY_USER,
-                "--regid",
-                ENVOY_USER,
-                "--clear-groups",
-            ])
-            .arg(programs::envoy_in(work))
-            .arg("-c")
-            .arg(out.join("envoy.yaml"))
-            .args([
-                "--use-dynamic-base-id",
-                "--concurrency",
-                "1",
-                "--drain-time-s",
-                "2",
-                "-l",
-                "info",
-            ]);
-        let envoy = Process::start(&mut command, &out.join("envoy.log"));
-        let sidecar = Self {
+        let (config, log) = (out.join("envoy.yaml"), out.join("envoy.log"));
+        let envoy = captured::envoy(host, work, proxy, &config, &log, &["--drain-time-s", "2"]);
+        Self {
             host: host.clone(),
             proxy: proxy.to_owned(),
             _envoy: envoy,
-        };
-        wait_for(
-            &format!("{proxy} to be ready"),
-            Duration::from_secs(30),
-            || stats::admin(host, "/ready"),
-        );
-        sidecar
+        }
     }
 }
 
-/// Starts an application on a host; `arguments` are those of `tulle-sample serve`.
+/// Starts an application on a host and waits until it listens; `arguments` are those of `tulle-sample serve`.
 pub fn application(host: &Host, work: &Path, name: &str, arguments: &[&str]) -> Process {
     let mut command = host.command(programs::sample());
     command.args(["serve", "--name", name]).args(arguments);
-    Process::start(&mut command, &work.join(format!("app-{name}.log")))
+    let process = Process::start(&mut command, &work.join(format!("app-{name}.log")));
+    let ports = arguments
+        .iter()
+        .filter_map(|argument| argument.parse::<SocketAddr>().ok())
+        .map(|address| address.port());
+    wait_for(
+        &format!("{name} to listen"),
+        Duration::from_secs(20),
+        || {
+            let listening = process.listening();
+            ports
+                .clone()
+                .all(|port| listening.contains(&port))
+                .then_some(())
+        },
+    );
+    process
 }

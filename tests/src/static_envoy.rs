@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use rcgen::string::Ia5String;
@@ -15,9 +14,9 @@ use tulle_control_plane::engine::{Engine, Group};
 use tulle_control_plane::offline;
 use tulle_envoy::{Compiled, secrets, type_url};
 
+use crate::captured;
 use crate::netns::Host;
-use crate::process::{Process, output, wait_for};
-use crate::{programs, stats};
+use crate::process::Process;
 
 /// A root of trust that a test makes for itself.
 #[derive(Debug)]
@@ -137,39 +136,12 @@ pub fn bootstrap(
     tulle_proto::message_to_json(&bootstrap).expect("JSON")
 }
 
-/// The user that Envoy runs as; its own traffic is not redirected.
-const ENVOY_USER: &str = "1337";
-
 /// Starts an Envoy beside the applications of a host, whose traffic is redirected, what comes in at
 /// `ports`, and waits until it is ready. Its admin port is 9901 on loopback.
 pub fn start(host: &Host, work: &Path, name: &str, bootstrap: &Value, ports: &[u16]) -> Process {
     let file = work.join(format!("{name}.json"));
     std::fs::write(&file, bootstrap.to_string()).expect("writable");
-    let mut capture = host.command(programs::tulle());
-    capture.args(["capture", "--ignore-uid", ENVOY_USER]);
-    if !ports.is_empty() {
-        let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
-        capture.args(["--app-ports", &ports.join(",")]);
-    }
-    output(&mut capture, b"");
-    let mut command: Command = host.command("setpriv");
-    command
-        .args([
-            "--reuid",
-            ENVOY_USER,
-            "--regid",
-            ENVOY_USER,
-            "--clear-groups",
-        ])
-        .arg(programs::envoy_in(work))
-        .arg("-c")
-        .arg(file)
-        .args(["--use-dynamic-base-id", "--concurrency", "1", "-l", "info"]);
-    let envoy = Process::start(&mut command, &work.join(format!("{name}.log")));
-    wait_for(
-        &format!("{name} to be ready"),
-        Duration::from_secs(30),
-        || stats::admin(host, "/ready"),
-    );
-    envoy
+    captured::redirect(host, ports);
+    let log = work.join(format!("{name}.log"));
+    captured::envoy(host, work, name, &file, &log, &[])
 }
