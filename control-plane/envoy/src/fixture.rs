@@ -47,7 +47,7 @@ pub(crate) fn view() -> ProxyView {
             outbound: Vec::new(),
             egress: EgressPolicy::DropAll,
         }),
-        clusters: Vec::new(),
+        clusters: Arc::default(),
     }
 }
 
@@ -220,13 +220,13 @@ fn eds(name: &str, port: u16) -> Discovery {
     })
 }
 
-fn clusters() -> Vec<ViewCluster> {
+fn clusters() -> Arc<Vec<Arc<ViewCluster>>> {
     let http = |name| cluster(destination(name, Protocol::Http, 8080), eds(name, 8080));
     let dns = |hostname: &str, all_addresses| Discovery::Dns {
         hostname: hostname.into(),
         all_addresses,
     };
-    vec![
+    let clusters = [
         http("blue"),
         http("green"),
         http("red"),
@@ -242,7 +242,8 @@ fn clusters() -> Vec<ViewCluster> {
             destination("cache", Protocol::Tcp, 6379),
             eds("cache", 6379),
         ),
-    ]
+    ];
+    Arc::new(clusters.map(Arc::new).to_vec())
 }
 
 fn ledger() -> HostRoutes {
@@ -292,17 +293,17 @@ pub(crate) fn http_port(
     port: u16,
     services: Vec<HostRoutes>,
     tcp: Vec<OutboundTcp>,
-) -> OutboundPort {
+) -> Arc<OutboundPort> {
     let services = services.into_iter().map(|routes| OutboundService {
         routes: Arc::new(routes),
         policy: None,
     });
-    OutboundPort {
+    Arc::new(OutboundPort {
         port,
         http: services.collect(),
         http_protocol: Protocol::Http,
         tcp,
-    }
+    })
 }
 
 /// A sidecar with something of everything.
@@ -406,9 +407,15 @@ pub(crate) fn gateway() -> ProxyView {
     }
 }
 
+/// A cluster of the view, to be changed.
+pub(crate) fn cluster_of(view: &mut ProxyView, nth: usize) -> &mut ViewCluster {
+    Arc::make_mut(&mut Arc::make_mut(&mut view.clusters)[nth])
+}
+
 /// The same view, with mutual TLS to its clusters with endpoints, and in this mode from others.
 pub(crate) fn secured(mut view: ProxyView, mode: MtlsMode) -> ProxyView {
-    for cluster in &mut view.clusters {
+    for cluster in Arc::make_mut(&mut view.clusters) {
+        let cluster = Arc::make_mut(cluster);
         if let Discovery::Endpoints(_) = cluster.discovery {
             cluster.mtls = Some(ClusterMtls {
                 identities: ["a", "b"]

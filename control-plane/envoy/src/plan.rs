@@ -134,7 +134,7 @@ pub struct Plan<'a> {
 }
 
 /// A ClusterLoadAssignment: what [`crate::endpoints`] is to be asked for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Assignment {
     /// Its name.
     pub name: Str,
@@ -193,7 +193,7 @@ pub fn plan<'a>(view: &'a ProxyView, capture: Capture, settings: &Settings) -> P
 
 fn assignments(view: &ProxyView) -> Vec<Assignment> {
     let mut assignments = BTreeMap::new();
-    for cluster in &view.clusters {
+    for cluster in view.clusters.iter() {
         if let Discovery::Endpoints(set) = &cluster.discovery {
             let name = Str::from(names::egress_cluster(&view.mesh, &cluster.to));
             assignments

@@ -26,7 +26,7 @@ impl<'a> ClusterNames<'a> {
             .iter()
             .filter_map(|cluster| {
                 let suffix = cluster.suffix.as_ref()?;
-                Some(((&cluster.to, cluster.policy.as_ref()), suffix))
+                Some(((&cluster.to, cluster.policy.as_deref()), suffix))
             })
             .collect();
         Self {

@@ -15,7 +15,7 @@ use crate::reader::Reader;
 pub(crate) struct Callable {
     pub(crate) service: Name,
     /// How calls are secured.
-    pub(crate) policy: Option<ClientPolicy>,
+    pub(crate) policy: Option<Arc<ClientPolicy>>,
     /// The field that declares it.
     pub(crate) field: Str,
 }
@@ -28,15 +28,12 @@ pub(crate) fn callables(
     reader: &mut Reader<'_>,
 ) -> Vec<Callable> {
     let mut callables: Vec<Callable> = vec![];
+    let default = workload.default_policy.clone().map(Arc::new);
     for backend in &workload.backends {
         match alias::resolve(Kind::Service, mesh, &backend.service, reader) {
             Ok(service) => callables.push(Callable {
                 service,
-                policy: backend
-                    .policy
-                    .as_ref()
-                    .or(workload.default_policy.as_ref())
-                    .cloned(),
+                policy: backend.policy.clone().map(Arc::new).or(default.clone()),
                 field: backend.field.clone(),
             }),
             Err(unresolved) => {
@@ -58,7 +55,7 @@ pub(crate) fn callables(
         let services = services.iter().flat_map(|services| services.iter());
         callables.extend(services.map(|service| Callable {
             service: service.clone(),
-            policy: workload.default_policy.clone(),
+            policy: default.clone(),
             field: reference.field.clone(),
         }));
     }

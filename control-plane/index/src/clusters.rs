@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tulle_model::hash::version_of;
-use tulle_model::linked::{ClusterMtls, Destination, Discovery, Route, ViewCluster};
+use tulle_model::linked::{ClusterMtls, Destination, Route, ViewCluster};
 use tulle_model::policy::{ClientPolicy, MtlsMode};
 use tulle_model::traffic::Pool;
 use tulle_model::{ObjectId, Str};
@@ -31,14 +31,14 @@ pub(crate) fn sources(routes: &[Route], reader: &mut Reader<'_>) -> Vec<Arc<Sour
 /// Collects what a view's routes lead to.
 #[derive(Debug, Default)]
 pub(crate) struct Clusters {
-    sources: Vec<(Arc<Source>, Option<ClientPolicy>)>,
+    sources: Vec<(Arc<Source>, Option<Arc<ClientPolicy>>)>,
     /// How much may be sent at a time, where anything limits it.
     pools: BTreeMap<Destination, Pool>,
 }
 
 impl Clusters {
     /// Adds sources that are called under a policy.
-    pub(crate) fn add(&mut self, sources: &[Arc<Source>], policy: Option<&ClientPolicy>) {
+    pub(crate) fn add(&mut self, sources: &[Arc<Source>], policy: Option<&Arc<ClientPolicy>>) {
         let sources = sources.iter();
         self.sources
             .extend(sources.map(|source| (source.clone(), policy.cloned())));
@@ -62,7 +62,7 @@ impl Clusters {
         default: Option<&ClientPolicy>,
         mode: MtlsMode,
         reader: &mut Reader<'_>,
-    ) -> Vec<ViewCluster> {
+    ) -> Arc<Vec<Arc<ViewCluster>>> {
         self.sources
             .sort_by(|(a, of_a), (b, of_b)| (&a.to, of_a).cmp(&(&b.to, of_b)));
         self.sources
@@ -70,27 +70,27 @@ impl Clusters {
         let mut clusters = Vec::with_capacity(self.sources.len());
         for calls in self.sources.chunk_by(|(a, _), (b, _)| a.to == b.to) {
             for (source, policy) in calls {
-                if let Discovery::Endpoints(set) = &source.discovery {
-                    reader.hold(set);
-                }
-                let plain = calls.len() == 1 || policy.as_ref() == default;
-                clusters.push(ViewCluster {
+                let policy = policy.as_ref();
+                let said = policy.map(|policy| &**policy);
+                let plain = calls.len() == 1 || said == default;
+                let cluster = ViewCluster {
                     to: source.to.clone(),
-                    policy: policy.clone(),
-                    suffix: (!plain).then(|| suffix(policy.as_ref())),
+                    policy: policy.cloned(),
+                    suffix: (!plain).then(|| suffix(said)),
                     origin: source.origin.clone(),
                     discovery: source.discovery.clone(),
                     hostname: source.hostname.clone(),
                     ip: source.ip,
                     pool: self.pool(&source.to),
-                    mtls: mtls(client, source, policy.as_ref(), mode, reader),
-                    tls: tls::client(client, source, policy.as_ref(), reader),
+                    mtls: mtls(client, source, said, mode, reader),
+                    tls: tls::client(client, source, said, reader),
                     outlier_detection: source.outlier_detection,
                     health_check: source.health_check.clone(),
-                });
+                };
+                clusters.push(reader.shares().clusters.one(cluster));
             }
         }
-        clusters
+        reader.shares().lists.one(clusters)
     }
 
     fn pool(&self, to: &Destination) -> Option<Pool> {

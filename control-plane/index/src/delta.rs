@@ -10,10 +10,9 @@ use tulle_model::endpoint::EndpointSetId;
 pub struct Delta {
     /// Proxies for which [`Index::view`](crate::Index::view) gives something else: changed, new or gone.
     pub views: BTreeSet<ProxyId>,
-    /// Sets that some view uses and for which [`Index::endpoints`](crate::Index::endpoints) gives something
-    /// else. A set that a view begins to use and that has no endpoints is not named, for it was empty
-    /// before, too; nor is one that no view uses any more, so that whoever goes on showing it shows its
-    /// last endpoints.
+    /// Sets for which [`Index::endpoints`](crate::Index::endpoints) gives something else, of those that services lead to which
+    /// some view may call. A set that comes to be one of them and that has no endpoints is not named, for it was empty before,
+    /// too; nor is one that ceases to be, so that whoever goes on showing it shows its last endpoints.
     pub endpoints: BTreeSet<EndpointSetId>,
     /// Whether the findings changed.
     pub findings: bool,

@@ -69,6 +69,9 @@ pub(crate) fn source(workload: &Name, port: u16, reader: &mut Reader<'_>) -> Opt
         }
         _ => Arc::default(),
     };
+    if let Discovery::Endpoints(set) = &discovery {
+        reader.hold(set);
+    }
     Some(Arc::new(Source {
         to: Destination {
             workload: workload.clone(),

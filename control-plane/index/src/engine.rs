@@ -7,19 +7,20 @@
 mod selected;
 mod slot;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
 
 use tulle_model::endpoint::{EndpointSet, EndpointSetId};
 use tulle_model::fragment::Pod;
-use tulle_model::linked::ProxyView;
+use tulle_model::linked::{ProxyView, Role};
 use tulle_model::selector::Selector;
 use tulle_model::settings::Settings;
 use tulle_model::{Finding, ProxyId, Str};
 
 use self::selected::Selectors;
-use self::slot::{Key, Memo, Slot, SlotId};
+pub(crate) use self::slot::SlotId;
+use self::slot::{Key, Memo, Slots};
 use crate::facts::Facts;
 use crate::facts::change::Effects;
 use crate::facts::table::Held;
@@ -27,6 +28,7 @@ use crate::findings::FindingSet;
 use crate::key::{Fact, Node};
 use crate::reader::Reader;
 use crate::relations::Relations;
+use crate::shared::Shares;
 use crate::stages;
 use crate::stats::Stats;
 use crate::value::Value;
@@ -39,9 +41,8 @@ pub(crate) struct Engine {
     pub(crate) relations: Relations,
     pub(crate) findings: FindingSet,
     pub(crate) stats: Stats,
-    slots: Vec<Slot>,
-    free: Vec<SlotId>,
-    ids: HashMap<Key, SlotId>,
+    pub(crate) shares: Shares,
+    slots: Slots,
     /// The slots of `Fact::Pods`, to be asked about each pod that changed.
     pod_selectors: Selectors,
     /// Nodes to be computed, by stage.
@@ -63,7 +64,7 @@ impl Engine {
 
     /// The value of a node, if it is known.
     pub(crate) fn value(&self, node: Node) -> Option<&Value> {
-        let id = *self.ids.get(&Key::Node(node))?;
+        let id = self.slots.find(&Key::Node(node))?;
         Some(&self.slots[id].memo.as_ref()?.value)
     }
 
@@ -85,7 +86,7 @@ impl Engine {
 
     /// Makes everything dirty that looked this up.
     pub(crate) fn touch_fact(&mut self, fact: Fact) {
-        if let Some(&id) = self.ids.get(&Key::Fact(fact)) {
+        if let Some(id) = self.slots.find(&Key::Fact(fact)) {
             self.touch_dependents(id);
         }
     }
@@ -124,11 +125,13 @@ impl Engine {
 
     /// The views that differ from those before the batch.
     pub(crate) fn changed_views(&mut self) -> BTreeSet<ProxyId> {
-        mem::take(&mut self.views)
+        let changed = mem::take(&mut self.views)
             .into_iter()
             .filter(|(id, before)| self.view(id) != before.as_ref())
             .map(|(id, _)| id)
-            .collect()
+            .collect();
+        self.shares.forget_unused();
+        changed
     }
 
     /// The endpoint sets in use that differ from those before the batch; one that was unknown was empty.
@@ -163,12 +166,7 @@ impl Engine {
     pub(crate) fn facts_behind(&self, node: Node) -> BTreeSet<&Fact> {
         let mut seen = BTreeSet::new();
         let mut facts = BTreeSet::new();
-        let mut next: Vec<SlotId> = self
-            .ids
-            .get(&Key::Node(node))
-            .copied()
-            .into_iter()
-            .collect();
+        let mut next: Vec<SlotId> = Vec::from_iter(self.slots.find(&Key::Node(node)));
         while let Some(id) = next.pop() {
             if !seen.insert(id) {
                 continue;
@@ -186,7 +184,7 @@ impl Engine {
     /// Counts what is held and what was computed.
     pub(crate) fn stats(&self) -> Stats {
         let mut stats = self.stats.clone();
-        for key in self.ids.keys() {
+        for key in self.slots.keys() {
             match key {
                 Key::Node(node) => *stats.nodes.entry(node.kind()).or_default() += 1,
                 Key::Fact(_) => stats.facts += 1,
@@ -230,24 +228,13 @@ impl Engine {
     }
 
     fn intern(&mut self, key: Key) -> SlotId {
-        if let Some(&id) = self.ids.get(&key) {
+        if let Some(id) = self.slots.find(&key) {
             return id;
         }
-        let slot = Slot::new(key.clone());
-        let id = match self.free.pop() {
-            Some(id) => {
-                self.slots[id] = slot;
-                id
-            }
-            None => {
-                self.slots.push(slot);
-                self.slots.len() - 1
-            }
-        };
-        if let Key::Fact(Fact::Pods(namespace, selector)) = &key {
+        let id = self.slots.add(key);
+        if let Key::Fact(Fact::Pods(namespace, selector)) = &self.slots[id].key {
             self.pod_selectors.add(namespace, selector, id, &self.facts);
         }
-        self.ids.insert(key, id);
         id
     }
 
@@ -267,10 +254,11 @@ impl Engine {
     fn set_deps(&mut self, id: SlotId, mut deps: Vec<SlotId>) {
         deps.sort_unstable();
         deps.dedup();
-        let old = mem::replace(&mut self.slots[id].deps, deps.clone());
-        if old == deps {
+        let deps = deps.into_boxed_slice();
+        if self.slots[id].deps == deps {
             return;
         }
+        let old = mem::take(&mut self.slots[id].deps);
         for &dep in &old {
             if deps.binary_search(&dep).is_err() {
                 self.slots[dep].dependents.remove(&id);
@@ -284,11 +272,12 @@ impl Engine {
                 self.slots[dep].dependents.insert(id);
             }
         }
+        self.slots[id].deps = deps;
     }
 
     fn set_value(&mut self, id: SlotId, node: &Node, value: Value, findings: Vec<Finding>) {
         let old = self.slots[id].memo.take();
-        let (old_value, old_findings) = match old {
+        let (old_value, old_findings) = match old.map(|memo| *memo) {
             Some(memo) => (Some(memo.value), memo.findings),
             None => (None, vec![]),
         };
@@ -297,14 +286,14 @@ impl Engine {
         }
         if old_value.as_ref() == Some(&value) {
             let value = old_value.unwrap_or(value);
-            self.slots[id].memo = Some(Memo { value, findings });
+            self.slots[id].memo = Some(Box::new(Memo { value, findings }));
             return;
         }
         self.remember(node, old_value.as_ref());
         let facts = self
             .relations
             .update(node, old_value.as_ref(), Some(&value));
-        self.slots[id].memo = Some(Memo { value, findings });
+        self.slots[id].memo = Some(Box::new(Memo { value, findings }));
         for fact in facts {
             self.touch_fact(fact);
         }
@@ -320,6 +309,7 @@ impl Engine {
                     Some(Value::View(view)) => view.clone(),
                     _ => None,
                 };
+                self.let_go(before.as_deref());
                 self.views.entry(proxy.clone()).or_insert(before);
             }
             Node::Endpoints(set) => {
@@ -336,11 +326,12 @@ impl Engine {
     fn prune(&mut self) {
         while let Some(id) = self.orphans.pop() {
             let slot = &self.slots[id];
-            if slot.root || !slot.dependents.is_empty() || self.ids.get(&slot.key) != Some(&id) {
+            if slot.root || !slot.dependents.is_empty() {
                 continue;
             }
-            let slot = mem::replace(&mut self.slots[id], Slot::vacant());
-            self.ids.remove(&slot.key);
+            let Some(slot) = self.slots.remove(id) else {
+                continue;
+            };
             match &slot.key {
                 Key::Fact(Fact::Pods(namespace, selector)) => {
                     self.pod_selectors.remove(namespace, selector);
@@ -350,16 +341,30 @@ impl Engine {
                     if let Some(memo) = &slot.memo {
                         self.findings.replace(&memo.findings, &[]);
                         self.relations.update(node, Some(&memo.value), None);
+                        if let Value::View(view) = &memo.value {
+                            self.let_go(view.as_deref());
+                        }
                     }
                 }
             }
-            for dep in slot.deps {
+            for &dep in &slot.deps {
                 self.slots[dep].dependents.remove(&id);
                 if self.slots[dep].dependents.is_empty() {
                     self.orphans.push(dep);
                 }
             }
-            self.free.push(id);
         }
+    }
+
+    /// A view is not what it was.
+    fn let_go(&mut self, view: Option<&ProxyView>) {
+        let Some(view) = view else {
+            return;
+        };
+        let ports = match &view.role {
+            Role::Sidecar(sidecar) => sidecar.outbound.len(),
+            Role::Gateway(_) => 0,
+        };
+        self.shares.let_go(view.clusters.len(), ports);
     }
 }

@@ -5,7 +5,7 @@ pub(crate) mod part;
 mod pods;
 pub(crate) mod table;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tulle_model::fragment::{
@@ -17,6 +17,7 @@ use tulle_model::{Name, ObjectId, ProxyId, Str};
 use self::part::{Header, MemberPart};
 use self::pods::PodPlaces;
 use self::table::{Entry, Table};
+use crate::few::Few;
 use crate::key::{self, Fact, Kind, Member};
 
 /// All fragments.
@@ -37,9 +38,9 @@ pub(crate) struct Facts {
     pub(crate) nodes: Table<Node>,
     pod_places: PodPlaces,
     /// Whom a proxy name may mean; several only if realms share a name, then the first counts.
-    pub(crate) proxies: BTreeMap<ProxyId, BTreeSet<Name>>,
+    pub(crate) proxies: BTreeMap<ProxyId, Few<Name>>,
     /// By service of a registry, the workloads that name it.
-    pub(crate) registrants: BTreeMap<key::Service, BTreeSet<Name>>,
+    pub(crate) registrants: BTreeMap<key::Service, Few<Name>>,
 }
 
 impl Facts {

@@ -5,6 +5,7 @@ pub(crate) mod pool;
 pub(crate) mod route;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tulle_model::fragment;
 use tulle_model::linked::{Gateway, GatewayListener};
@@ -30,7 +31,7 @@ pub(crate) fn gateway(
         .collect();
     routes.sort_by_cached_key(|route| order::gateway_route(route));
     check(gateway, &routes, reader);
-    let policy = gateway.default_policy.as_ref();
+    let policy = gateway.default_policy.clone().map(Arc::new);
     tls::check(&gateway.object, &gateway.listeners, reader);
     let mut listeners: Vec<&fragment::Listener> = gateway.listeners.iter().collect();
     listeners.retain(|listener| tls::is_usable(listener, reader));
@@ -45,7 +46,7 @@ pub(crate) fn gateway(
         let mut called = BTreeSet::new();
         for service in routes.iter().filter_map(|route| route.service.as_ref()) {
             let sources = sources(&service.routes, reader);
-            clusters.add(&sources, policy);
+            clusters.add(&sources, policy.as_ref());
             called.extend(sources.iter().map(|source| source.to.clone()));
         }
         for to in &called {
@@ -62,7 +63,7 @@ pub(crate) fn gateway(
     });
     let role = Gateway {
         listeners: listeners.collect(),
-        policy: policy.cloned(),
+        policy: gateway.default_policy.clone(),
     };
     (role, clusters)
 }

@@ -126,7 +126,7 @@ impl Index {
         self.engine.facts.proxies.keys()
     }
 
-    /// The endpoints of a set that some view uses or that is pinned; empty for any other.
+    /// The endpoints of a set that a service leads to which some view may call, or that is pinned; empty for any other.
     pub fn endpoints(&self, id: &EndpointSetId) -> Arc<EndpointSet> {
         self.engine.endpoints(id)
     }
@@ -170,6 +170,12 @@ impl Index {
     /// What was computed for a node, if anything asked for it.
     pub(crate) fn value(&self, node: Node) -> Option<&crate::value::Value> {
         self.engine.value(node)
+    }
+
+    /// What views share.
+    #[cfg(test)]
+    pub(crate) fn shares(&self) -> &crate::shared::Shares {
+        &self.engine.shares
     }
 
     /// Counts what is held and what was computed.

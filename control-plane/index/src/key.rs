@@ -147,8 +147,8 @@ pub(crate) enum Node {
     Server(Name),
     /// The ports on which a workload's proxies take mutual TLS.
     MtlsPorts(ProxyId),
-    /// Who may answer behind a set of endpoints.
-    Identities { workload: Name, set: EndpointSetId },
+    /// Who may answer behind a workload's set of endpoints.
+    Identities(Box<(Name, EndpointSetId)>),
     /// How the addresses of a workload's listener are found.
     Source { workload: Name, port: u16 },
     /// A router's ports with their routes.
@@ -188,7 +188,7 @@ impl Node {
             Self::Mode(_) => 4,
             Self::Server(_) => 5,
             Self::MtlsPorts(_) => 6,
-            Self::Identities { .. } => 7,
+            Self::Identities(_) => 7,
             Self::Source { .. } => 8,
             Self::RouterPorts(_) => 9,
             Self::ServicePorts(_) => 10,
@@ -215,7 +215,7 @@ impl Node {
             Self::Mode(_) => "mode",
             Self::Server(_) => "server",
             Self::MtlsPorts(_) => "mtls-ports",
-            Self::Identities { .. } => "identities",
+            Self::Identities(_) => "identities",
             Self::Source { .. } => "source",
             Self::RouterPorts(_) => "router-ports",
             Self::ServicePorts(_) => "service-ports",

@@ -4,6 +4,7 @@ mod aliases;
 mod tcp;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tulle_model::linked::{OutboundPort, OutboundService};
 use tulle_model::policy::{ClientPolicy, Protocol};
@@ -18,7 +19,7 @@ use crate::value::Reach;
 #[derive(Debug)]
 struct Call {
     reach: Reach,
-    policy: Option<ClientPolicy>,
+    policy: Option<Arc<ClientPolicy>>,
     field: Str,
 }
 
@@ -34,7 +35,7 @@ pub(crate) fn ports(
     callables: Vec<Callable>,
     clusters: &mut Clusters,
     reader: &mut Reader<'_>,
-) -> Vec<OutboundPort> {
+) -> Vec<Arc<OutboundPort>> {
     let mut by_port: BTreeMap<u16, Vec<Call>> = BTreeMap::new();
     for callable in callables {
         let reach = reader.reach(&callable.service);
@@ -58,7 +59,7 @@ fn outbound_port(
     mut calls: Vec<Call>,
     clusters: &mut Clusters,
     reader: &mut Reader<'_>,
-) -> OutboundPort {
+) -> Arc<OutboundPort> {
     calls.sort_by(|a, b| a.host().cmp(b.host()));
     let (mut http, tcp): (Vec<Call>, Vec<Call>) = calls
         .into_iter()
@@ -74,10 +75,11 @@ fn outbound_port(
             policy: call.policy,
         }
     });
-    OutboundPort {
+    let outbound = OutboundPort {
         port,
         http: http.collect(),
         http_protocol,
         tcp,
-    }
+    };
+    reader.shares().ports.one(outbound)
 }

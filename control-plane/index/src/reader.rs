@@ -16,11 +16,12 @@ use tulle_model::selector::{Labels, Selector};
 use tulle_model::settings::Names;
 use tulle_model::{Finding, Name, ObjectId, ProxyId, Str};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, SlotId};
 use crate::facts::change::member_kind;
 use crate::facts::part::Header;
 use crate::facts::table::Held;
 use crate::key::{self, Fact, Kind, Member, Node};
+use crate::shared::Shares;
 use crate::value::{Membership, Reach, RouterPort, Server, ServicePorts, Source, Standing, Value};
 
 /// The label that every namespace bears.
@@ -30,7 +31,7 @@ const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 pub(crate) struct Reader<'e> {
     engine: &'e mut Engine,
     stage: u8,
-    deps: Vec<usize>,
+    deps: Vec<SlotId>,
     findings: Vec<Finding>,
 }
 
@@ -45,7 +46,7 @@ impl<'e> Reader<'e> {
     }
 
     /// What was read, and what was found (sorted, each once).
-    pub(crate) fn finish(mut self) -> (Vec<usize>, Vec<Finding>) {
+    pub(crate) fn finish(mut self) -> (Vec<SlotId>, Vec<Finding>) {
         self.findings.sort_unstable();
         self.findings.dedup();
         (self.deps, self.findings)
@@ -222,7 +223,7 @@ impl Reader<'_> {
     /// The member that a proxy stands for.
     pub(crate) fn proxy(&mut self, id: &ProxyId) -> Option<Member> {
         self.note(Fact::Proxy(id.clone()));
-        let name = self.engine.facts.proxies.get(id)?.first()?;
+        let name = self.engine.facts.proxies.get(id)?.iter().next()?;
         Some(Member::new(member_kind(id.kind), name))
     }
 
@@ -322,7 +323,7 @@ nodes! {
     mtls_ports(proxy: &ProxyId) -> Arc<BTreeSet<u16>> = Node::MtlsPorts(proxy.clone()), MtlsPorts;
     /// Who may answer behind a set of endpoints, sorted.
     identities(workload: &Name, set: &EndpointSetId) -> Arc<Vec<Str>> =
-        Node::Identities { workload: workload.clone(), set: set.clone() }, Identities;
+        Node::Identities(Box::new((workload.clone(), set.clone()))), Identities;
     /// What clients need to know of a workload.
     server(name: &Name) -> Option<Arc<Server>> = Node::Server(name.clone()), Server;
     /// How the addresses of a workload's listener are found.
@@ -357,6 +358,11 @@ impl Reader<'_> {
         let slot = self.engine.node_slot(node);
         self.deps.push(slot);
         self.engine.slot_value(slot)
+    }
+
+    /// What views have alike; nothing that could be depended on.
+    pub(crate) fn shares(&mut self) -> &mut Shares {
+        &mut self.engine.shares
     }
 
     /// Keeps an endpoint set in being without reading it: endpoints change on a lane of their own.

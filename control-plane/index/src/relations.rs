@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tulle_model::{Name, Str};
 
+use crate::few::Few;
 use crate::key::{Fact, Kind, Node};
 use crate::value::{Membership, Named, Value};
 
@@ -15,10 +16,10 @@ type HadBy = BTreeMap<(Kind, Name), Arc<Vec<IpAddr>>>;
 /// Who points at what.
 #[derive(Debug, Default)]
 pub(crate) struct Relations {
-    claims: BTreeMap<(Kind, Name, Str), BTreeSet<Name>>,
-    attached: BTreeMap<Name, BTreeSet<Name>>,
+    claims: BTreeMap<(Kind, Name, Str), Few<Name>>,
+    attached: BTreeMap<Name, Few<Name>>,
     /// By zone, the workloads for whose sake it is there.
-    registries: BTreeMap<Str, BTreeSet<Name>>,
+    registries: BTreeMap<Str, Few<Name>>,
     /// By host, who has it.
     named: BTreeMap<Str, HadBy>,
     /// Something about names or zones is different; whoever looks takes it back.
@@ -162,13 +163,13 @@ fn addresses(by: &HadBy) -> Vec<IpAddr> {
     sorted.into_iter().collect()
 }
 
-fn listed(names: Option<&BTreeSet<Name>>) -> Vec<Name> {
+fn listed(names: Option<&Few<Name>>) -> Vec<Name> {
     names.into_iter().flatten().cloned().collect()
 }
 
 /// Moves `name` from the set of `old` to that of `new`; gives the keys whose sets changed.
 fn shift<K: Ord + Clone>(
-    sets: &mut BTreeMap<K, BTreeSet<Name>>,
+    sets: &mut BTreeMap<K, Few<Name>>,
     name: &Name,
     old: Option<K>,
     new: Option<K>,

@@ -179,6 +179,7 @@ pub(crate) fn reach(name: &Name, reader: &mut Reader<'_>) -> Option<Arc<Vec<Reac
             continue;
         };
         let sources = clusters::sources(&routes.routes, reader);
+        let sources = sources.into();
         reach.push(Reach { routes, sources });
     }
     Some(Arc::new(reach))

@@ -21,9 +21,7 @@ pub(crate) fn compute(node: &Node, reader: &mut Reader<'_>) -> Value {
         Node::Mode(member) => Value::Mode(mtls::mode(member, reader)),
         Node::Server(workload) => Value::Server(service::server(workload, reader)),
         Node::MtlsPorts(proxy) => Value::MtlsPorts(mtls::ports(proxy, reader)),
-        Node::Identities { workload, set } => {
-            Value::Identities(mtls::identities(workload, set, reader))
-        }
+        Node::Identities(of) => Value::Identities(mtls::identities(&of.0, &of.1, reader)),
         Node::Source { workload, port } => {
             Value::Source(discovery::source(workload, *port, reader))
         }

@@ -15,5 +15,6 @@ mod outbound;
 mod property;
 mod routers;
 mod scale;
+mod shared;
 mod tls;
 mod world;

@@ -145,7 +145,7 @@ pub(crate) struct Named {
 pub(crate) struct Reach {
     pub(crate) routes: Arc<HostRoutes>,
     /// A source for every destination, in any order, perhaps more than once.
-    pub(crate) sources: Vec<Arc<Source>>,
+    pub(crate) sources: Arc<[Arc<Source>]>,
 }
 
 /// Who answers for a service.

@@ -36,8 +36,9 @@ pub struct ProxyView {
     pub access_log: Option<AccessLog>,
     /// Sidecar or gateway.
     pub role: Role,
-    /// Every cluster that the routes below name, sorted by destination and policy.
-    pub clusters: Vec<ViewCluster>,
+    /// Every cluster that the routes below name, sorted by destination and policy. Views that name the same share the list,
+    /// and views that name one of them alike share that.
+    pub clusters: Arc<Vec<Arc<ViewCluster>>>,
 }
 
 /// What a proxy does.
@@ -54,8 +55,8 @@ pub enum Role {
 pub struct Sidecar {
     /// What the application listens on, sorted by port.
     pub inbound: Vec<Inbound>,
-    /// What the application may call, sorted by port, each port once.
-    pub outbound: Vec<OutboundPort>,
+    /// What the application may call, sorted by port, each port once; shared by all that may call the same.
+    pub outbound: Vec<Arc<OutboundPort>>,
     /// What becomes of other calls.
     pub egress: EgressPolicy,
 }
@@ -100,7 +101,7 @@ pub struct OutboundService {
     /// Host and routes.
     pub routes: Arc<HostRoutes>,
     /// How calls are secured: with `WeightedDestination::to` the key into `ProxyView::clusters`.
-    pub policy: Option<ClientPolicy>,
+    pub policy: Option<Arc<ClientPolicy>>,
 }
 
 /// A TCP service that may be called.
@@ -119,7 +120,7 @@ pub struct OutboundTcp {
     /// Limits; `request` is unused.
     pub limits: Limits,
     /// How calls are secured.
-    pub policy: Option<ClientPolicy>,
+    pub policy: Option<Arc<ClientPolicy>>,
 }
 
 /// A service's host and the routes behind one of its ports, in the order in which they are tried.
@@ -202,7 +203,7 @@ pub struct ViewCluster {
     /// The destination.
     pub to: Destination,
     /// How calls are secured.
-    pub policy: Option<ClientPolicy>,
+    pub policy: Option<Arc<ClientPolicy>>,
     /// Appended to the cluster's name where one destination is called under several policies.
     pub suffix: Option<Str>,
     /// The object that declares the destination.

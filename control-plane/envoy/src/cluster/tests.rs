@@ -1,7 +1,8 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use prost::Message;
-use tulle_model::linked::{Discovery, ProxyView, Role};
+use tulle_model::linked::{Discovery, ProxyView, Role, ViewCluster};
 use tulle_model::policy::{ClientPolicy, EgressPolicy, IpPreference, Protocol};
 use tulle_model::settings::Settings;
 use tulle_model::traffic::{HealthCheck, OutlierDetection, Pool};
@@ -13,7 +14,7 @@ use tulle_proto::core::health_check::HealthChecker;
 use tulle_proto::endpoint::lb_endpoint::HostIdentifier;
 use tulle_proto::pb::envoy::extensions::clusters::dns::v3::DnsCluster;
 
-use crate::fixture::{destination, gateway, sidecar, view};
+use crate::fixture::{cluster_of, destination, gateway, sidecar, view};
 use crate::plan::{Compiled, plan};
 use crate::type_url;
 
@@ -88,10 +89,10 @@ fn a_destination_by_dns_settles_after_a_while() {
 fn policies_share_endpoints_but_not_clusters() {
     let policy = ClientPolicy { tls: None };
     let mut view = sidecar(EgressPolicy::DropAll);
-    let mut second = view.clusters[0].clone();
-    second.policy = Some(policy);
+    let mut second = ViewCluster::clone(&view.clusters[0]);
+    second.policy = Some(policy.into());
     second.suffix = Some("_tls".into());
-    view.clusters.push(second);
+    Arc::make_mut(&mut view.clusters).push(Arc::new(second));
     let plan = plan(&view, Capture::Transparent, &Settings::default());
     let base = "cds_egress_shop_blue_shop_http_8080";
     let sets = plan
@@ -161,7 +162,8 @@ fn two_members_whose_names_join_to_one_are_sent_once() {
     };
     let mut twin = destination("a", Protocol::Http, 80);
     twin.workload.namespace = "other".into();
-    view.clusters = vec![cluster(destination("a", Protocol::Http, 80)), cluster(twin)];
+    let clusters = [cluster(destination("a", Protocol::Http, 80)), cluster(twin)];
+    view.clusters = Arc::new(clusters.map(Arc::new).to_vec());
     assert!(matches!(view.role, Role::Sidecar(_)));
     let plan = plan(&view, Capture::Transparent, &Settings::default());
     let name = "cds_egress_shop_a_shop_http_80";
@@ -216,7 +218,7 @@ fn pools_are_limits_of_the_application_and_of_a_gateways_destinations() {
         assert_eq!(limits(&cluster), expected, "{name}");
     }
     let mut view = gateway();
-    view.clusters[0].pool = pool(Some(1), Some(2), Some(3));
+    cluster_of(&mut view, 0).pool = pool(Some(1), Some(2), Some(3));
     let (_, cluster) = find(&view, "transparent", "cds_egress_shop_blue_shop_http_8080");
     assert_eq!(limits(&cluster), [1, 2, 3, OFF]);
     let (_, cluster) = find(&view, "transparent", "cds_egress_shop_green_shop_http_8080");
@@ -231,7 +233,7 @@ fn only_consecutive_errors_eject() {
     assert_eq!(cluster.outlier_detection, None);
     let panic = cluster.common_lb_config.unwrap().healthy_panic_threshold;
     assert_eq!(panic.unwrap().value, 0.0);
-    view.clusters[0].outlier_detection = Some(OutlierDetection {
+    cluster_of(&mut view, 0).outlier_detection = Some(OutlierDetection {
         consecutive_errors: 5,
         interval: Duration::from_millis(1500),
         base_ejection: Duration::from_secs(10),
@@ -288,7 +290,7 @@ fn hosts_are_asked_as_their_user_says() {
         Protocol::Grpc,
         Protocol::Tcp,
     ] {
-        view.clusters[0].health_check = check(protocol, Some(8081));
+        cluster_of(&mut view, 0).health_check = check(protocol, Some(8081));
         let (compiled, cluster) = find(&view, "transparent", name);
         assert_eq!(compiled.settle, Duration::from_secs(2));
         let [of] = cluster.health_checks.as_slice() else {
@@ -316,7 +318,7 @@ fn hosts_are_asked_as_their_user_says() {
         assert_eq!(asked.unwrap().health_check_port, Some(8081));
     }
     // by DNS the endpoint that stands for the name says where
-    view.clusters[3].health_check = check(Protocol::Grpc, Some(9001));
+    cluster_of(&mut view, 3).health_check = check(Protocol::Grpc, Some(9001));
     let name = "cds_egress_shop_ledger_shop_grpc_9000";
     let (compiled, cluster) = find(&view, "transparent", name);
     assert_eq!(compiled.settle, Duration::from_secs(2));

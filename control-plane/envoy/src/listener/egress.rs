@@ -98,7 +98,7 @@ impl<'a> Port<'a> {
             service
                 .targets
                 .iter()
-                .map(|target| (&target.to, service.policy.as_ref()))
+                .map(|target| (&target.to, service.policy.as_deref()))
         })
     }
 }
@@ -158,7 +158,7 @@ impl Egress<'_> {
         let service = chain.service;
         parts.origins.push(service.object.clone());
         parts.origins.push(service.origin.clone());
-        let shares = shares(&service.targets, service.policy.as_ref(), &self.names);
+        let shares = shares(&service.targets, service.policy.as_deref(), &self.names);
         for share in &shares {
             let cluster = Str::from(share.cluster.as_str());
             parts.requires.push((type_url::CLUSTER, cluster));

@@ -166,7 +166,7 @@ fn routes_of_http_services_do_not_change_the_listener() {
     let Role::Sidecar(part) = &mut other.role else {
         panic!("no sidecar");
     };
-    part.outbound[0].http.pop();
+    std::sync::Arc::make_mut(&mut part.outbound[0]).http.pop();
     let version = |view| listeners(view, "transparent").remove(0).0.version;
     assert_eq!(version(&view), version(&other));
 }

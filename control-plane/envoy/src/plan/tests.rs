@@ -5,7 +5,7 @@ use tulle_model::policy::EgressPolicy;
 use tulle_model::settings::Settings;
 
 use super::*;
-use crate::fixture::{gateway, sidecar};
+use crate::fixture::{cluster_of, gateway, sidecar};
 
 fn versions(view: &ProxyView, capture: &str) -> BTreeMap<Key, String> {
     let plan = plan(view, capture.parse().unwrap(), &Settings::default());
@@ -56,7 +56,8 @@ fn equal_views_have_equal_versions_and_bytes() {
 fn a_changed_weight_changes_its_port_and_nothing_else() {
     let before = sidecar(EgressPolicy::DropAll);
     let mut after = before.clone();
-    let service = &mut part(&mut after).outbound[0].http[0];
+    let port = std::sync::Arc::make_mut(&mut part(&mut after).outbound[0]);
+    let service = &mut port.http[0];
     std::sync::Arc::make_mut(&mut service.routes).routes[0].targets[0].weight = 7;
     assert_eq!(
         changed(&before, &after),
@@ -68,7 +69,7 @@ fn a_changed_weight_changes_its_port_and_nothing_else() {
 fn a_changed_discovery_changes_its_cluster_and_nothing_else() {
     let before = sidecar(EgressPolicy::DropAll);
     let mut after = before.clone();
-    after.clusters[0].discovery = Discovery::Dns {
+    cluster_of(&mut after, 0).discovery = Discovery::Dns {
         hostname: "blue.example.com".into(),
         all_addresses: true,
     };
@@ -80,12 +81,8 @@ fn a_changed_discovery_changes_its_cluster_and_nothing_else() {
 fn a_changed_suffix_changes_the_cluster_and_who_names_it() {
     let before = sidecar(EgressPolicy::DropAll);
     let mut after = before.clone();
-    let cache = after
-        .clusters
-        .iter_mut()
-        .find(|c| c.to.port == 6379)
-        .unwrap();
-    cache.suffix = Some("_x".into());
+    let cache = after.clusters.iter().position(|c| c.to.port == 6379);
+    cluster_of(&mut after, cache.unwrap()).suffix = Some("_x".into());
     let expected = BTreeSet::from([
         "cds_egress_shop_cache_shop_tcp_6379_x".into(),
         "lds_egress_0.0.0.0_15001".into(),

@@ -67,7 +67,7 @@ fn uses(service: &OutboundService) -> impl Iterator<Item = Use<'_>> {
     let routes = service.routes.routes.iter();
     routes.flat_map(|route| {
         let destinations = route.destinations();
-        destinations.map(|to| (to, service.policy.as_ref()))
+        destinations.map(|to| (to, service.policy.as_deref()))
     })
 }
 
@@ -90,7 +90,7 @@ impl Resource for Egress<'_> {
             let routes = &service.routes;
             let origins = routes.routes.iter().map(|route| route.origin.clone());
             parts.origins.extend(origins);
-            hosts.push(self.service(routes, service.policy.as_ref(), &mut used));
+            hosts.push(self.service(routes, service.policy.as_deref(), &mut used));
         }
         hosts.extend(self.undeclared(&mut used));
         parts.bytes = configuration(self.name(), hosts).encode_to_vec();

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use prost::Message;
 use tulle_model::Capture;
 use tulle_model::linked::{ProxyView, Role};
@@ -11,7 +13,7 @@ use tulle_proto::tls::Secret;
 use tulle_proto::tls::secret::Type;
 
 use super::*;
-use crate::fixture::{gateway, sidecar};
+use crate::fixture::{cluster_of, gateway, sidecar};
 use crate::plan::{Compiled, plan};
 
 fn file() -> Certificate {
@@ -202,7 +204,8 @@ fn client(trust: Option<Trust>) -> ClusterTls {
 #[test]
 fn clusters_of_every_kind_speak_tls() {
     let mut view = sidecar(EgressPolicy::DropAll);
-    for cluster in &mut view.clusters {
+    for cluster in Arc::make_mut(&mut view.clusters) {
+        let cluster = Arc::make_mut(cluster);
         cluster.tls = Some(client(Some(Trust::Mesh)));
     }
     let names: Vec<String> = compiled(&view)
@@ -247,10 +250,10 @@ fn secrets_of_files_hold_their_names_and_those_of_kubernetes_are_listed() {
         sidecar.inbound[1].tls = Some(server(TlsMode::Strict, kubernetes("blue")));
         sidecar.inbound[2].tls = Some(server(TlsMode::Disabled, kubernetes("unused")));
     }
-    view.clusters[0].tls = Some(client(Some(Trust::File {
+    cluster_of(&mut view, 0).tls = Some(client(Some(Trust::File {
         chain: "/c.pem".into(),
     })));
-    view.clusters[1].tls = Some(client(Some(Trust::Secret {
+    cluster_of(&mut view, 1).tls = Some(client(Some(Trust::Secret {
         name: "blue".into(),
     })));
     let (compiled, secret) = of::<Secret>(&view, "file-cert:/c.pem~/k.pem");

@@ -1,6 +1,6 @@
 //! The pods that selectors fit, kept as pods come and go, so that no lookup scans a namespace.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tulle_model::Str;
 use tulle_model::fragment::Pod;
@@ -9,6 +9,7 @@ use tulle_model::selector::Selector;
 use super::slot::SlotId;
 use crate::facts::Facts;
 use crate::facts::table::Held;
+use crate::few::Few;
 
 /// Every selector that is looked up.
 #[derive(Debug, Default)]
@@ -21,7 +22,7 @@ struct Selected {
     /// The slot of `Fact::Pods`.
     slot: SlotId,
     /// The pods' names.
-    pods: BTreeSet<Str>,
+    pods: Few<Str>,
 }
 
 impl Selectors {
@@ -35,9 +36,15 @@ impl Selectors {
     ) {
         let pods = facts.pods_in(namespace);
         let pods = pods.filter(|pod| selector.matches(&pod.labels));
-        let pods = pods.map(|pod| pod.name.clone()).collect();
+        let mut selected = Selected {
+            slot,
+            pods: Few::default(),
+        };
+        for pod in pods {
+            selected.pods.insert(pod.name.clone());
+        }
         let selectors = self.namespaces.entry(namespace.clone()).or_default();
-        selectors.insert(selector.clone(), Selected { slot, pods });
+        selectors.insert(selector.clone(), selected);
     }
 
     /// Keeps them no longer.

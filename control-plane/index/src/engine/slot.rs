@@ -1,13 +1,19 @@
 //! The place of a fact or node in the graph.
 
-use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+use std::mem;
+use std::ops::{Index, IndexMut};
 
+use hashbrown::HashTable;
 use tulle_model::Finding;
 
+use crate::few::Few;
 use crate::key::{Fact, Node};
 use crate::value::Value;
 
-pub(crate) type SlotId = usize;
+/// Four bytes, for a view reads thousands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SlotId(u32);
 
 /// What a slot stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,11 +29,11 @@ pub(crate) struct Slot {
     /// Wanted for its own sake.
     pub(crate) root: bool,
     /// The nodes that read it.
-    pub(crate) dependents: BTreeSet<SlotId>,
+    pub(crate) dependents: Few<SlotId>,
     /// What it read, sorted.
-    pub(crate) deps: Vec<SlotId>,
+    pub(crate) deps: Box<[SlotId]>,
     /// A node's outcome, once it was computed.
-    pub(crate) memo: Option<Memo>,
+    pub(crate) memo: Option<Box<Memo>>,
 }
 
 /// The outcome of a node.
@@ -43,8 +49,8 @@ impl Slot {
         Self {
             key,
             root: false,
-            dependents: BTreeSet::new(),
-            deps: vec![],
+            dependents: Few::default(),
+            deps: Box::default(),
             memo: None,
         }
     }
@@ -52,5 +58,77 @@ impl Slot {
     /// A slot that stands for nothing until it is used again.
     pub(crate) fn vacant() -> Self {
         Self::new(Key::Fact(Fact::MeshSelectors))
+    }
+}
+
+/// Every slot, and where each key's is.
+#[derive(Debug, Default)]
+pub(crate) struct Slots {
+    slots: Vec<Slot>,
+    free: Vec<SlotId>,
+    /// The keys are in the slots.
+    ids: HashTable<SlotId>,
+    hasher: RandomState,
+}
+
+impl Slots {
+    pub(crate) fn find(&self, key: &Key) -> Option<SlotId> {
+        let hash = self.hasher.hash_one(key);
+        self.ids.find(hash, |id| self[*id].key == *key).copied()
+    }
+
+    /// A new slot for a key that has none.
+    pub(crate) fn add(&mut self, key: Key) -> SlotId {
+        let hash = self.hasher.hash_one(&key);
+        let slot = Slot::new(key);
+        let id = match self.free.pop() {
+            Some(id) => {
+                self[id] = slot;
+                id
+            }
+            None => {
+                let next = u32::try_from(self.slots.len());
+                self.slots.push(slot);
+                SlotId(next.expect("there is no room for so many slots"))
+            }
+        };
+        let Self { slots, hasher, .. } = self;
+        self.ids
+            .insert_unique(hash, id, |id| hasher.hash_one(&slots[id.place()].key));
+        id
+    }
+
+    /// Takes a slot away; its id may come to stand for something else. `None` if it was taken away before.
+    pub(crate) fn remove(&mut self, id: SlotId) -> Option<Slot> {
+        let hash = self.hasher.hash_one(&self[id].key);
+        let known = self.ids.find_entry(hash, |known| *known == id).ok()?;
+        known.remove();
+        self.free.push(id);
+        Some(mem::replace(&mut self[id], Slot::vacant()))
+    }
+
+    /// What the slots in use stand for.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.ids.iter().map(|id| &self[*id].key)
+    }
+}
+
+impl SlotId {
+    fn place(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Index<SlotId> for Slots {
+    type Output = Slot;
+
+    fn index(&self, id: SlotId) -> &Slot {
+        &self.slots[id.place()]
+    }
+}
+
+impl IndexMut<SlotId> for Slots {
+    fn index_mut(&mut self, id: SlotId) -> &mut Slot {
+        &mut self.slots[id.place()]
     }
 }

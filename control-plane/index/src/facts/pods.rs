@@ -8,6 +8,7 @@ use tulle_model::{ProxyId, Str};
 
 use super::Facts;
 use super::table::{Change, Held};
+use crate::few::Few;
 use crate::key::Fact;
 
 /// Namespace and name.
@@ -16,8 +17,8 @@ type PodKey = (Str, Str);
 /// Where pods are found beside their names.
 #[derive(Debug, Default)]
 pub(super) struct PodPlaces {
-    at: BTreeMap<IpAddr, BTreeSet<PodKey>>,
-    of: BTreeMap<ProxyId, BTreeSet<PodKey>>,
+    at: BTreeMap<IpAddr, Few<PodKey>>,
+    of: BTreeMap<ProxyId, Few<PodKey>>,
 }
 
 /// All that identity asks of a pod.
@@ -60,7 +61,7 @@ impl PodPlaces {
 /// Moves a pod from some keys to others; gives those that it left or came to, and if it is not the same
 /// those where it stays.
 fn shift<K: Ord + Clone>(
-    places: &mut BTreeMap<K, BTreeSet<PodKey>>,
+    places: &mut BTreeMap<K, Few<PodKey>>,
     pod: &PodKey,
     before: BTreeSet<K>,
     after: BTreeSet<K>,
@@ -102,7 +103,7 @@ impl Facts {
             .map(|(_, pod)| pod)
     }
 
-    fn listed(&self, keys: Option<&BTreeSet<PodKey>>) -> Vec<Held<Pod>> {
+    fn listed(&self, keys: Option<&Few<PodKey>>) -> Vec<Held<Pod>> {
         let keys = keys.into_iter().flatten();
         keys.filter_map(|key| self.pods.get(key)).collect()
     }

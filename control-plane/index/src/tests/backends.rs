@@ -73,7 +73,7 @@ fn duplicate_backends_collapse_and_the_first_policy_holds() {
     let policies: Vec<_> = outbound[0]
         .http
         .iter()
-        .map(|own| own.policy.clone())
+        .map(|own| own.policy.as_deref().cloned())
         .collect();
     assert_eq!(policies, [policy("strict"), policy("default")]);
     assert_eq!(

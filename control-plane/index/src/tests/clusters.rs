@@ -24,8 +24,8 @@ fn world(default: Option<ClientPolicy>, policies: &[Option<ClientPolicy>]) -> Wo
 
 fn suffixes(world: &World) -> Vec<(Option<ClientPolicy>, bool)> {
     let clusters = world.clusters("virtualnode/shop/front");
-    let suffix = |own: &ViewCluster| (own.policy.clone(), own.suffix.is_some());
-    clusters.iter().map(suffix).collect()
+    let suffix = |own: &ViewCluster| (own.policy.as_deref().cloned(), own.suffix.is_some());
+    clusters.iter().map(|own| suffix(own)).collect()
 }
 
 #[test]
@@ -74,7 +74,9 @@ fn suffixes_say_the_policy_and_nothing_else() {
     let suffix = |world: &World, wanted: &str| {
         let clusters = world.clusters("virtualnode/shop/front");
         let mut clusters = clusters.iter();
-        let cluster = clusters.find(|own| own.policy == policy(wanted)).unwrap();
+        let cluster = clusters
+            .find(|own| own.policy.as_deref() == policy(wanted).as_ref())
+            .unwrap();
         cluster.suffix.clone().unwrap()
     };
     assert_eq!(suffix(&first, "a"), suffix(&second, "a"));

@@ -62,7 +62,7 @@ fn a_gateway_has_what_its_routes_lead_to() {
     assert_eq!(names(&world, 80), ["r_shop web.shop:8080"]);
     let clusters = world.clusters("virtualgateway/edge/in");
     assert_eq!(clusters.len(), 1);
-    assert_eq!(clusters[0].policy, policy("tls"));
+    assert_eq!(clusters[0].policy.as_deref(), policy("tls").as_ref());
     assert_eq!(clusters[0].suffix, None);
     assert!(world.findings().is_empty());
 }

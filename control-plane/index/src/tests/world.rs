@@ -99,7 +99,7 @@ impl World {
     }
 
     /// What a sidecar's application may call.
-    pub(super) fn outbound(&self, workload: &str) -> Vec<OutboundPort> {
+    pub(super) fn outbound(&self, workload: &str) -> Vec<Arc<OutboundPort>> {
         match &self.view(&format!("virtualnode/{workload}")).role {
             Role::Sidecar(sidecar) => sidecar.outbound.clone(),
             Role::Gateway(_) => panic!("{workload} is a gateway"),
@@ -126,7 +126,7 @@ impl World {
         port.http[0].routes.routes.clone()
     }
 
-    pub(super) fn clusters(&self, proxy: &str) -> Vec<ViewCluster> {
+    pub(super) fn clusters(&self, proxy: &str) -> Arc<Vec<Arc<ViewCluster>>> {
         self.view(proxy).clusters.clone()
     }
 

@@ -7,14 +7,14 @@ use prost::Message;
 use tulle_model::extras::{
     Abort, AbortAnswer, Delay, Fault, HeaderEdits, Mirror, RouteExtras, Share,
 };
-use tulle_model::linked::{Destination, GatewayRoute, ViewCluster};
+use tulle_model::linked::{Destination, GatewayRoute};
 use tulle_model::policy::Protocol;
 use tulle_proto::core::HeaderValueOption;
 use tulle_proto::listener::Listener;
 use tulle_proto::pb::envoy::extensions::filters::http::fault::v3::HttpFault;
 
 use super::*;
-use crate::fixture::{destination, gateway_route};
+use crate::fixture::{cluster_of, destination, gateway_route};
 use crate::listener::INBOUND_CAPTURE_PORT;
 
 fn edits(set: &[(&str, &str)], add: &[(&str, &str)], remove: &[&str]) -> HeaderEdits {
@@ -132,7 +132,7 @@ fn the_filter_is_only_where_a_route_has_a_fault() {
     let Role::Sidecar(part) = &mut view.role else {
         panic!("no sidecar");
     };
-    let service = &mut part.outbound[0].http[0];
+    let service = &mut Arc::make_mut(&mut part.outbound[0]).http[0];
     Arc::make_mut(&mut service.routes).routes[0].extras.fault = Some(fault());
     assert_eq!(filters(&view), 1);
     let mut view = gateway();
@@ -188,7 +188,7 @@ fn a_mirrors_cluster_is_named_and_required_as_a_targets() {
     let Role::Sidecar(part) = &mut view.role else {
         panic!("no sidecar");
     };
-    let service = &mut part.outbound[0].http[0];
+    let service = &mut Arc::make_mut(&mut part.outbound[0]).http[0];
     let policy = service.policy.clone();
     let mut route = with(RouteExtras::default());
     route.extras.mirrors = vec![Mirror {
@@ -196,12 +196,9 @@ fn a_mirrors_cluster_is_named_and_required_as_a_targets() {
         share: Share::ALL,
     }];
     Arc::make_mut(&mut service.routes).routes = vec![route];
-    let cluster: &mut ViewCluster = view
-        .clusters
-        .iter_mut()
-        .find(|cluster| cluster.to == to && cluster.policy == policy)
-        .unwrap();
-    cluster.suffix = Some("_x".into());
+    let mut clusters = view.clusters.iter();
+    let nth = clusters.position(|cluster| cluster.to == to && cluster.policy == policy);
+    cluster_of(&mut view, nth.unwrap()).suffix = Some("_x".into());
     let (compiled, _) = configuration(&view, "transparent", "rds_egress_http_80");
     let expected = Str::from("cds_egress_shop_red_shop_http_8080_x");
     assert!(
