@@ -1,4 +1,4 @@
-//! Finds the descriptor set that `envoy-types` keeps beside its generated sources and copies it to `OUT_DIR`.
+//! Finds the descriptor set that `envoy-types` keeps beside its generated sources and writes what JSON needs of it to `OUT_DIR`.
 //!
 //! The set is not exported by that crate, so its folder is asked of cargo. The question is put for a throw-away package that
 //! depends on nothing else: its graph is a part of what has just been built, so the answer never needs the network, whatever the
@@ -8,6 +8,9 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
+
+use prost::Message;
+use prost_types::FileDescriptorSet;
 
 const DESCRIPTOR_SET: &str = "src/generated/types.bin";
 
@@ -26,8 +29,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let source = envoy_types_dir(&manifest_dir, &out_dir, lock.as_deref())?.join(DESCRIPTOR_SET);
     println!("cargo::rerun-if-changed={}", source.display());
     let bytes = fs::read(&source).map_err(|e| format!("{}: {e}", source.display()))?;
-    fs::write(out_dir.join("envoy-types.bin"), bytes)?;
+    fs::write(out_dir.join("envoy-types.bin"), without_comments(&bytes)?)?;
     Ok(())
+}
+
+/// A descriptor set without the sources' comments, places and custom options, which are four fifths of it: whoever reads the set
+/// holds all of it in memory.
+fn without_comments(set: &[u8]) -> Result<Vec<u8>, prost::DecodeError> {
+    // Custom options go in decoding: to this reader they are unknown fields.
+    let mut set = FileDescriptorSet::decode(set)?;
+    for file in &mut set.file {
+        file.source_code_info = None;
+    }
+    Ok(set.encode_to_vec())
 }
 
 /// The folder of the `envoy-types` that the lock file names.

@@ -400,6 +400,24 @@ mod tests {
     }
 
     #[test]
+    fn off_needs_no_quotes() {
+        for (text, mode) in [
+            ("off", MtlsMode::Off),
+            ("'off'", MtlsMode::Off),
+            ("false", MtlsMode::Off),
+            ("strict", MtlsMode::Strict),
+        ] {
+            let config = MeshConfig::parse(&format!("{HEAD}spec: {{mtls: {{mode: {text}}}}}"));
+            assert_eq!(config.unwrap().mtls.mode, mode, "{text}");
+        }
+        for text in ["on", "none"] {
+            let error = MeshConfig::parse(&format!("{HEAD}spec: {{mtls: {{mode: {text}}}}}"));
+            let error = error.unwrap_err();
+            assert!(error.contains("permissive, strict or off"), "{error}");
+        }
+    }
+
+    #[test]
     fn unknown_fields_other_kinds_and_bad_names_are_refused_by_name() {
         for (text, expected) in [
             (

@@ -1,19 +1,30 @@
 //! From room to room: an observed object to the dialect that understands it.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
-use tulle_model::ObjectId;
+use tulle_crds::Kind;
 use tulle_model::fragment::Translated;
+use tulle_model::{ObjectId, Str};
 use tulle_source::{Change, ObjectKey};
+
+/// Group and name of each kind, shared by all its objects.
+static KINDS: LazyLock<BTreeMap<Kind, (Str, Str)>> = LazyLock::new(|| {
+    let kinds = Kind::ALL.into_iter();
+    kinds
+        .map(|kind| (kind, (kind.group().into(), kind.as_str().into())))
+        .collect()
+});
 
 /// The name under which an object is linked and reported.
 pub fn object_id(key: &ObjectKey) -> ObjectId {
-    ObjectId::new(
-        key.group(),
-        &key.kind.to_string(),
-        key.namespace.as_deref().unwrap_or_default(),
-        &key.name,
-    )
+    let (group, kind) = &KINDS[&key.kind];
+    ObjectId {
+        group: group.clone(),
+        kind: kind.clone(),
+        namespace: key.namespace.as_deref().unwrap_or_default().into(),
+        name: key.name.as_str().into(),
+    }
 }
 
 /// What a change means to the index; `None`: the object is gone.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -12,7 +11,7 @@ use crate::crd;
 use crate::field_path::{FieldPath, Segment};
 use crate::kind::Kind;
 use crate::object::{Object, ObjectKey};
-use crate::schema_check::{self, describe};
+use crate::schema_check::{self, Schema, describe};
 
 /// An object that was decoded.
 #[derive(Clone, Debug, PartialEq)]
@@ -145,10 +144,10 @@ pub fn decode(
     })
 }
 
-static SCHEMAS: LazyLock<BTreeMap<Kind, JSONSchemaProps>> = LazyLock::new(|| {
+static SCHEMAS: LazyLock<BTreeMap<Kind, Schema>> = LazyLock::new(|| {
     Kind::ALL
         .into_iter()
-        .filter_map(|kind| Some((kind, crd::root_schema(kind)?)))
+        .filter_map(|kind| Some((kind, crd::root_schema(kind)?.into())))
         .collect()
 });
 

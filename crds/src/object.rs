@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
+
 use crate::appmesh::{
     BackendGroup, GatewayRoute, Mesh, VirtualGateway, VirtualNode, VirtualRouter, VirtualService,
 };
@@ -64,6 +66,13 @@ macro_rules! objects {
             /// The same, to be changed; a shared object is cloned first.
             pub fn metadata_mut(&mut self) -> &mut ObjectMeta {
                 match self { $( Self::$kind(object) => &mut Arc::make_mut(object).metadata, )+ }
+            }
+        }
+
+        /// As the object itself.
+        impl Serialize for Object {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                match self { $( Self::$kind(object) => (**object).serialize(to), )+ }
             }
         }
 

@@ -2,11 +2,11 @@
 //! violation, fields that it does not know are taken out and named, nulls count as absent, and
 //! whole numbers written as `5.0` become integers.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
-};
+mod schema;
+
 use serde_json::{Map, Number, Value};
 
+pub(crate) use self::schema::Schema;
 use crate::decode::Violation;
 use crate::field_path::FieldPath;
 
@@ -20,10 +20,28 @@ pub(crate) struct Report {
 }
 
 /// Checks `value`, which stands at `path`, and prunes it.
-pub(crate) fn check(schema: &JSONSchemaProps, value: &mut Value, path: &FieldPath) -> Report {
+pub(crate) fn check(schema: &Schema, value: &mut Value, path: &FieldPath) -> Report {
     let mut report = Report::default();
-    check_value(schema, value, path, &mut report);
+    check_value(schema, value, Trail::Start(path), &mut report);
     report
+}
+
+/// Where a check stands. Made into a path only where there is something to say: most objects are as they should be.
+#[derive(Clone, Copy)]
+enum Trail<'a> {
+    Start(&'a FieldPath),
+    Key(&'a Trail<'a>, &'a str),
+    Index(&'a Trail<'a>, usize),
+}
+
+impl Trail<'_> {
+    fn path(&self) -> FieldPath {
+        match self {
+            Self::Start(path) => (*path).clone(),
+            Self::Key(before, key) => before.path().key(*key),
+            Self::Index(before, index) => before.path().index(*index),
+        }
+    }
 }
 
 /// The integer that a number is, however it was written. `None` outside `i64`.
@@ -36,111 +54,111 @@ pub(crate) fn as_whole_number(number: &Number) -> Option<i64> {
     })
 }
 
-fn check_value(schema: &JSONSchemaProps, value: &mut Value, path: &FieldPath, report: &mut Report) {
+fn check_value(schema: &Schema, value: &mut Value, at: Trail<'_>, report: &mut Report) {
     let mut violate = |message: String, help: Option<String>| {
         report.violations.push(Violation {
-            path: path.clone(),
+            path: at.path(),
             message,
             help,
         });
     };
-    match (schema.type_.as_deref(), &mut *value) {
-        (Some("object"), Value::Object(members)) => check_object(schema, members, path, report),
-        (Some("array"), Value::Array(items)) => check_list(schema, items, path, report),
-        (Some("string"), Value::String(text)) => {
-            if let Some((message, help)) = string_violation(schema, text) {
+    match (schema, &mut *value) {
+        (
+            Schema::Object {
+                properties,
+                required,
+            },
+            Value::Object(members),
+        ) => check_object(properties, required, members, at, report),
+        (Schema::Map(values), Value::Object(members)) => {
+            members.retain(|_, value| !value.is_null());
+            for (key, value) in members.iter_mut() {
+                check_value(values, value, Trail::Key(&at, key), report);
+            }
+        }
+        (Schema::List { items, least, most }, Value::Array(list)) => {
+            if let Some(message) = length_violation(*least, *most, list.len()) {
+                violate(message, None);
+            }
+            for (index, item) in list.iter_mut().enumerate() {
+                check_value(items, item, Trail::Index(&at, index), report);
+            }
+        }
+        (
+            Schema::Text {
+                allowed,
+                least,
+                most,
+            },
+            Value::String(text),
+        ) => {
+            let violation = allowed
+                .as_ref()
+                .and_then(|allowed| choice_violation(allowed, text))
+                .or_else(|| Some((characters_violation(*least, *most, text)?, None)));
+            if let Some((message, help)) = violation {
                 violate(message, help);
             }
         }
-        (Some("integer"), Value::Number(number)) => match as_whole_number(number) {
-            Some(integer) => match bounds_violation(schema, integer) {
+        (Schema::Integer { least, most }, Value::Number(number)) => match as_whole_number(number) {
+            Some(integer) => match bounds_violation(*least, *most, integer) {
                 Some(message) => violate(message, None),
                 None => *value = integer.into(),
             },
             None => violate(format!("expected a whole number, found {number}"), None),
         },
-        (Some("boolean"), Value::Bool(_)) | (None, _) => {}
-        (Some(expected), found) => violate(
-            format!(
-                "expected {}, found {}",
-                type_name(expected),
-                describe(found)
-            ),
+        (Schema::Boolean, Value::Bool(_)) | (Schema::Any, _) => {}
+        (expected, found) => violate(
+            format!("expected {}, found {}", name(expected), describe(found)),
             type_help(expected, found),
         ),
     }
 }
 
 fn check_object(
-    schema: &JSONSchemaProps,
+    properties: &[(Box<str>, Schema)],
+    required: &[Box<str>],
     members: &mut Map<String, Value>,
-    path: &FieldPath,
+    at: Trail<'_>,
     report: &mut Report,
 ) {
     members.retain(|_, value| !value.is_null());
-    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &schema.additional_properties {
-        for (key, value) in members.iter_mut() {
-            check_value(values, value, &path.key(key), report);
-        }
-        return;
-    }
-
-    let empty = std::collections::BTreeMap::new();
-    let properties = schema.properties.as_ref().unwrap_or(&empty);
     let mut unknown: Vec<String> = members
         .keys()
-        .filter(|key| !properties.contains_key(*key))
+        .filter(|key| Schema::property(properties, key).is_none())
         .cloned()
         .collect();
     unknown.sort();
 
-    for name in schema
-        .required
-        .iter()
-        .flatten()
-        .filter(|name| !members.contains_key(*name))
-    {
-        report.violations.push(Violation {
-            path: path.key(name),
-            message: "required, but missing".to_owned(),
-            help: (!unknown.is_empty()).then(|| format!("not known here: {}", unknown.join(", "))),
-        });
+    for name in required {
+        if !members.contains_key(&**name) {
+            report.violations.push(Violation {
+                path: at.path().key(&**name),
+                message: "required, but missing".to_owned(),
+                help: (!unknown.is_empty())
+                    .then(|| format!("not known here: {}", unknown.join(", "))),
+            });
+        }
     }
     for (name, property) in properties {
-        if let Some(value) = members.get_mut(name) {
-            check_value(property, value, &path.key(name), report);
+        if let Some(value) = members.get_mut(&**name) {
+            check_value(property, value, Trail::Key(&at, name), report);
         }
     }
     for name in unknown {
         members.remove(&name);
-        report.unknown_fields.push(path.key(name));
+        report.unknown_fields.push(at.path().key(name));
     }
 }
 
-fn check_list(
-    schema: &JSONSchemaProps,
-    items: &mut [Value],
-    path: &FieldPath,
-    report: &mut Report,
-) {
-    let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
-    let message = match (schema.min_items, schema.max_items) {
-        (Some(min), _) if length < min => Some(format!("expected at least {}", entries(min))),
-        (_, Some(max)) if length > max => Some(format!("expected at most {}", entries(max))),
-        _ => None,
+fn length_violation(least: Option<i64>, most: Option<i64>, length: usize) -> Option<String> {
+    let length = i64::try_from(length).unwrap_or(i64::MAX);
+    let message = match (least, most) {
+        (Some(least), _) if length < least => format!("expected at least {}", entries(least)),
+        (_, Some(most)) if length > most => format!("expected at most {}", entries(most)),
+        _ => return None,
     };
-    if let Some(message) = message {
-        report.violations.push(Violation {
-            path: path.clone(),
-            message: format!("{message}, found {length}"),
-            help: None,
-        });
-    }
-    if let Some(JSONSchemaPropsOrArray::Schema(element)) = &schema.items {
-        for (index, item) in items.iter_mut().enumerate() {
-            check_value(element, item, &path.index(index), report);
-        }
-    }
+    Some(format!("{message}, found {length}"))
 }
 
 fn entries(count: i64) -> String {
@@ -151,38 +169,31 @@ fn entries(count: i64) -> String {
     }
 }
 
-fn string_violation(schema: &JSONSchemaProps, text: &str) -> Option<(String, Option<String>)> {
-    if let Some(allowed) = &schema.enum_ {
-        let allowed: Vec<&str> = allowed
-            .iter()
-            .filter_map(|value| value.0.as_str())
-            .collect();
-        if !allowed.contains(&text) {
-            let help = allowed
-                .iter()
-                .find(|value| value.eq_ignore_ascii_case(text))
-                .map(|value| format!("write {value}"));
-            let message = format!(
-                "expected one of {}, found {}",
-                allowed.join(", "),
-                quoted(text)
-            );
-            return Some((message, help));
-        }
+fn choice_violation(allowed: &[Box<str>], text: &str) -> Option<(String, Option<String>)> {
+    if allowed.iter().any(|value| **value == *text) {
+        return None;
     }
+    let help = allowed
+        .iter()
+        .find(|value| value.eq_ignore_ascii_case(text))
+        .map(|value| format!("write {value}"));
+    let message = format!(
+        "expected one of {}, found {}",
+        allowed.join(", "),
+        quoted(text)
+    );
+    Some((message, help))
+}
+
+fn characters_violation(least: Option<i64>, most: Option<i64>, text: &str) -> Option<String> {
     // Kubernetes counts code points, not bytes.
     let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
-    match (schema.min_length, schema.max_length) {
-        (Some(min), _) if length < min => Some((
-            format!("expected at least {}, found {length}", characters(min)),
-            None,
-        )),
-        (_, Some(max)) if length > max => Some((
-            format!("expected at most {}, found {length}", characters(max)),
-            None,
-        )),
-        _ => None,
-    }
+    let message = match (least, most) {
+        (Some(least), _) if length < least => format!("expected at least {}", characters(least)),
+        (_, Some(most)) if length > most => format!("expected at most {}", characters(most)),
+        _ => return None,
+    };
+    Some(format!("{message}, found {length}"))
 }
 
 fn characters(count: i64) -> String {
@@ -193,32 +204,32 @@ fn characters(count: i64) -> String {
     }
 }
 
-fn bounds_violation(schema: &JSONSchemaProps, integer: i64) -> Option<String> {
+fn bounds_violation(least: Option<f64>, most: Option<f64>, integer: i64) -> Option<String> {
     let float = integer as f64;
-    let too_small = schema.minimum.is_some_and(|minimum| float < minimum);
-    let too_large = schema.maximum.is_some_and(|maximum| float > maximum);
-    (too_small || too_large).then(|| match (schema.minimum, schema.maximum) {
-        (Some(minimum), Some(maximum)) => {
-            format!("expected a number from {minimum} to {maximum}, found {integer}")
+    let too_small = least.is_some_and(|least| float < least);
+    let too_large = most.is_some_and(|most| float > most);
+    (too_small || too_large).then(|| match (least, most) {
+        (Some(least), Some(most)) => {
+            format!("expected a number from {least} to {most}, found {integer}")
         }
-        (Some(minimum), None) => format!("expected a number from {minimum} on, found {integer}"),
-        (None, maximum) => {
+        (Some(least), None) => format!("expected a number from {least} on, found {integer}"),
+        (None, most) => {
             format!(
                 "expected a number up to {}, found {integer}",
-                maximum.unwrap_or_default()
+                most.unwrap_or_default()
             )
         }
     })
 }
 
-fn type_name(schema_type: &str) -> &str {
-    match schema_type {
-        "object" => "an object",
-        "array" => "a list",
-        "string" => "a string",
-        "integer" => "a whole number",
-        "boolean" => "true or false",
-        other => other,
+fn name(schema: &Schema) -> &'static str {
+    match schema {
+        Schema::Object { .. } | Schema::Map(_) => "an object",
+        Schema::List { .. } => "a list",
+        Schema::Text { .. } => "a string",
+        Schema::Integer { .. } => "a whole number",
+        Schema::Boolean => "true or false",
+        Schema::Any => "anything",
     }
 }
 
@@ -242,18 +253,22 @@ fn quoted(text: &str) -> String {
     }
 }
 
-fn type_help(expected: &str, found: &Value) -> Option<String> {
+fn type_help(expected: &Schema, found: &Value) -> Option<String> {
     match (expected, found) {
-        ("string", Value::Number(number)) => Some(format!("put it in quotes: \"{number}\"")),
-        ("string", Value::Bool(_)) => Some("put it in quotes".to_owned()),
-        ("integer", Value::String(text)) if text.trim().parse::<i64>().is_ok() => {
+        (Schema::Text { .. }, Value::Number(number)) => {
+            Some(format!("put it in quotes: \"{number}\""))
+        }
+        (Schema::Text { .. }, Value::Bool(_)) => Some("put it in quotes".to_owned()),
+        (Schema::Integer { .. }, Value::String(text)) if text.trim().parse::<i64>().is_ok() => {
             Some("leave out the quotes".to_owned())
         }
-        ("boolean", Value::String(text)) if matches!(text.as_str(), "true" | "false") => {
+        (Schema::Boolean, Value::String(text)) if matches!(text.as_str(), "true" | "false") => {
             Some("leave out the quotes".to_owned())
         }
-        ("array", Value::Object(_)) => Some("begin each entry with \"- \"".to_owned()),
-        ("object", Value::Array(_)) => Some("leave out the \"- \"".to_owned()),
+        (Schema::List { .. }, Value::Object(_)) => Some("begin each entry with \"- \"".to_owned()),
+        (Schema::Object { .. } | Schema::Map(_), Value::Array(_)) => {
+            Some("leave out the \"- \"".to_owned())
+        }
         _ => None,
     }
 }

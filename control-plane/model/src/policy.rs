@@ -5,7 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::tls::ClientTls;
 
@@ -150,9 +151,7 @@ impl ClientPolicy {
 pub const MTLS_SWITCH: &str = "tulle.dev/mtls";
 
 /// How far the control plane's own certificates secure the traffic between proxies.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MtlsMode {
     /// Not at all.
@@ -205,6 +204,32 @@ impl FromStr for MtlsMode {
             .into_iter()
             .find(|mode| mode.as_str() == text)
             .ok_or_else(|| MtlsModeError(text.to_owned()))
+    }
+}
+
+/// As [`FromStr`], and `off` without quotes, which YAML 1.1 takes for a boolean.
+impl<'de> Deserialize<'de> for MtlsMode {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Word;
+        impl Visitor<'_> for Word {
+            type Value = MtlsMode;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("permissive, strict or off")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<MtlsMode, E> {
+                text.parse().map_err(E::custom)
+            }
+
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<MtlsMode, E> {
+                match value {
+                    false => Ok(MtlsMode::Off),
+                    true => Err(E::invalid_value(Unexpected::Bool(true), &self)),
+                }
+            }
+        }
+        from.deserialize_any(Word)
     }
 }
 

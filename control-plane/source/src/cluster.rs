@@ -22,14 +22,14 @@ use tulle_runtime::mailbox::{self, Receiver};
 
 pub use self::health::KubeHealth;
 use self::kind_watch::KindWatch;
-use self::letter::{Letter, Subject};
+use self::letter::{Letter, Subject, Turn};
 pub use self::named::Namespaced;
 pub use self::one::watch_one;
 pub use self::reading::read_object;
 pub use self::records::{Record, Records};
 pub use self::seen::{Seen, watch_seen};
 pub use self::watch::Timing;
-use crate::change::{Batch, Change, Observed};
+use crate::change::{Batch, Change};
 use crate::problem::Problem;
 
 /// Watches the objects of a cluster, in all namespaces.
@@ -89,7 +89,6 @@ impl KubeSource {
             _tasks: tasks,
             missing: options.kinds,
             first: true,
-            told: BTreeMap::new(),
             unread: BTreeMap::new(),
             problems: BTreeMap::new(),
             told_problems: Arc::default(),
@@ -109,10 +108,8 @@ pub struct KubeUpdates {
     /// Kinds whose objects are not all known yet.
     missing: BTreeSet<Kind>,
     first: bool,
-    /// What was given out.
-    told: BTreeMap<ObjectKey, Arc<Observed>>,
-    /// What was received and not given out yet.
-    unread: BTreeMap<ObjectKey, Option<Arc<Observed>>>,
+    /// What was received and not given out yet, from what was given out last.
+    unread: BTreeMap<ObjectKey, Turn>,
     problems: BTreeMap<Kind, Vec<Problem>>,
     told_problems: Arc<[Problem]>,
     passed_over: Arc<BTreeMap<(String, String), usize>>,
@@ -174,8 +171,12 @@ impl KubeUpdates {
         }
         for (subject, (letter, _)) in letters {
             match (subject, letter) {
-                (Subject::Object(key), Letter::Object(object)) => {
-                    self.unread.insert(key, object);
+                (Subject::Object(key), Letter::Object(turn)) => {
+                    let turn = match self.unread.remove(&key) {
+                        Some(earlier) => turn.after(earlier),
+                        None => turn,
+                    };
+                    self.unread.insert(key, turn);
                 }
                 (Subject::Problems(kind), Letter::Problems(problems)) => {
                     self.problems.insert(kind, problems);
@@ -193,20 +194,12 @@ impl KubeUpdates {
     fn changes(&mut self) -> Vec<Change> {
         let unread = std::mem::take(&mut self.unread);
         let mut changes = Vec::with_capacity(unread.len());
-        for (key, object) in unread {
+        for (key, turn) in unread {
+            let news = turn.is_news();
+            let object = turn.now.map(|(observed, _)| observed);
             if let Some(object) = &object {
                 self.records.given_out(&key, object.generation);
             }
-            let news = match (self.told.get(&key), &object) {
-                (Some(told), Some(object)) => {
-                    !Arc::ptr_eq(told, object) && !told.says_the_same(object)
-                }
-                (told, object) => told.is_some() != object.is_some(),
-            };
-            match &object {
-                Some(object) => self.told.insert(key.clone(), Arc::clone(object)),
-                None => self.told.remove(&key),
-            };
             if news {
                 changes.push(Change { key, object });
             }

@@ -1,6 +1,7 @@
 //! The statuses that all objects should have, kept up to date as findings, refusals and names change.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tulle_model::{Finding, ObjectId};
 
@@ -19,7 +20,7 @@ pub struct Board {
     problems: BTreeMap<ObjectId, Vec<Finding>>,
     refused: BTreeMap<ObjectId, Vec<Refused>>,
     touched: BTreeSet<ObjectId>,
-    given: BTreeMap<ObjectId, AppMeshStatus>,
+    given: BTreeMap<ObjectId, Arc<AppMeshStatus>>,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -83,9 +84,22 @@ impl Board {
     }
 
     /// What is to be said anew since the last call, for the [`crate::Writer`]'s mailbox; `None`: nothing any more.
-    pub fn changes(&mut self) -> Vec<(ObjectId, Option<AppMeshStatus>)> {
+    pub fn changes(&mut self) -> Vec<(ObjectId, Option<Arc<AppMeshStatus>>)> {
+        self.some_changes(usize::MAX)
+    }
+
+    /// Whether there may be any.
+    pub fn has_changes(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    /// As [`Board::changes`], of at most so many objects; the rest is for the next call.
+    pub fn some_changes(&mut self, most: usize) -> Vec<(ObjectId, Option<Arc<AppMeshStatus>>)> {
         let mut changes = Vec::new();
-        for object in std::mem::take(&mut self.touched) {
+        for _ in 0..most {
+            let Some(object) = self.touched.pop_first() else {
+                break;
+            };
             let known = match self.objects.get(&object) {
                 None if is_app_mesh(&object) => None,
                 known => Some(known),
@@ -102,9 +116,11 @@ impl Board {
                     &self.space,
                 )
             });
-            if self.given.get(&object) == now.as_ref() {
+            if self.given.get(&object).map(Arc::as_ref) == now.as_ref() {
                 continue;
             }
+            // Held here and by the writer, once.
+            let now = now.map(Arc::new);
             match &now {
                 Some(status) => self.given.insert(object.clone(), status.clone()),
                 None => self.given.remove(&object),

@@ -88,15 +88,15 @@ pub struct Writer {
 /// One object that something is said on.
 #[derive(Debug)]
 struct Entry {
-    status: AppMeshStatus,
+    status: Arc<AppMeshStatus>,
     /// Failures in a row.
     tries: u32,
     /// Its gap lasts until then.
     not_before: Option<Instant>,
     /// What our own last write left, until the source has seen it.
-    written: Option<Written>,
+    written: Option<Box<Written>>,
     /// A write is under way, of this status.
-    writing: Option<AppMeshStatus>,
+    writing: Option<Arc<AppMeshStatus>>,
     /// What was told of an object whose status cannot tell it.
     told: BTreeSet<Notice>,
 }
@@ -145,7 +145,7 @@ impl Writer {
     /// Runs until the drain is requested or the inbox is closed. The inbox takes what [`crate::Board::changes`] gives.
     pub async fn run(
         mut self,
-        mut inbox: mailbox::Receiver<ObjectId, Option<AppMeshStatus>>,
+        mut inbox: mailbox::Receiver<ObjectId, Option<Arc<AppMeshStatus>>>,
         mut leadership: watch::Receiver<Leadership>,
         drain: DrainSignal,
     ) {
@@ -189,7 +189,7 @@ impl Writer {
         }
     }
 
-    fn take_in(&mut self, letters: BTreeMap<ObjectId, Option<AppMeshStatus>>, leading: bool) {
+    fn take_in(&mut self, letters: BTreeMap<ObjectId, Option<Arc<AppMeshStatus>>>, leading: bool) {
         for (object, status) in letters {
             let Some(status) = status else {
                 self.entries.remove(&object);
@@ -384,7 +384,7 @@ impl Writer {
 }
 
 impl Entry {
-    fn new(status: AppMeshStatus) -> Self {
+    fn new(status: Arc<AppMeshStatus>) -> Self {
         Self {
             status,
             tries: 0,
@@ -427,12 +427,12 @@ impl Entry {
         }
         let old = before.len().saturating_sub(MOST_BEHIND);
         before.drain(..old);
-        self.written = Some(Written {
+        self.written = Some(Box::new(Written {
             uid: write.uid.clone(),
             before,
             after: after.resource_version,
             status: after.status,
-        });
+        }));
     }
 }
 

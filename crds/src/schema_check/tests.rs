@@ -1,9 +1,10 @@
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use serde_json::json;
 
 use super::*;
 
-fn schema() -> JSONSchemaProps {
-    serde_json::from_value(json!({
+fn schema() -> Schema {
+    let schema: JSONSchemaProps = serde_json::from_value(json!({
         "type": "object",
         "required": ["name"],
         "properties": {
@@ -17,7 +18,8 @@ fn schema() -> JSONSchemaProps {
             "inner": { "type": "object", "properties": { "a": { "type": "string" } } },
         },
     }))
-    .unwrap()
+    .unwrap();
+    schema.into()
 }
 
 fn run(mut value: Value) -> (Vec<String>, Vec<String>, Value) {

@@ -1,4 +1,4 @@
-//! The objects of one kind: a pure state machine from what a watch tells to changes.
+//! The objects of one kind: a pure state machine from what a watch tells to changes. It holds hashes, not objects.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use tulle_crds::{Kind, ObjectKey};
 
+use super::letter::{Content, Turn};
 use super::reading::{self, Reading};
 use super::records::Records;
-use crate::change::{Change, Observed};
 use crate::problem::Problem;
 
 /// The objects of one kind, as they were told last.
@@ -16,7 +16,7 @@ use crate::problem::Problem;
 /// - What says the same as before is no change, wherever it comes from: so a list that is read
 ///   again changes only what has changed meanwhile, and takes away what it does not hold when it is
 ///   complete, not before.
-/// - An object that its kind's definition rejects keeps its last good version until it is gone.
+/// - An object that its kind's definition rejects stays as its last good version was until it is gone.
 #[derive(Debug)]
 pub(super) struct Kept {
     kind: Kind,
@@ -30,12 +30,18 @@ pub(super) struct Kept {
 #[derive(Debug)]
 struct Held {
     /// The last good version, if there was one.
-    observed: Option<Arc<Observed>>,
+    said: Option<Said>,
     /// What is wrong with the version of now.
     problems: Vec<Problem>,
     /// A hash of the uid.
     uid: u128,
     list: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Said {
+    content: Content,
+    generation: Option<i64>,
 }
 
 impl Kept {
@@ -55,7 +61,7 @@ impl Kept {
     }
 
     /// An object is so.
-    pub(super) fn put(&mut self, text: &RawValue) -> Option<Change> {
+    pub(super) fn put(&mut self, text: &RawValue) -> Option<(ObjectKey, Turn)> {
         let reading = match reading::read(self.kind, text) {
             Ok(reading) => reading,
             Err(error) => {
@@ -72,39 +78,32 @@ impl Kept {
         if let Some(record) = record {
             self.records.put(&key, record);
         }
-        let before = self.held.remove(&key);
-        let had_problems = before
-            .as_ref()
-            .is_some_and(|held| !held.problems.is_empty());
+        let held = self.held.get(&key);
+        let had_problems = held.is_some_and(|held| !held.problems.is_empty());
+        let told = held.and_then(|held| held.said);
         // The last good version of an object that is gone is not this one's.
-        let known = before
-            .as_ref()
-            .filter(|held| held.uid == uid)
-            .and_then(|held| held.observed.clone());
-        let told = before.and_then(|held| held.observed);
-        let (observed, problems) = match observed {
-            Ok(observed) => match &told {
-                Some(told)
-                    if told.says_the_same(&observed) && told.generation == observed.generation =>
-                {
-                    (Some(Arc::clone(told)), Vec::new())
-                }
-                _ => (Some(Arc::new(observed)), Vec::new()),
-            },
-            Err(problems) => (known, problems),
+        let known = held.filter(|held| held.uid == uid).and(told);
+        let (said, now, problems) = match observed {
+            Ok(observed) => {
+                let content = Content::of(&observed);
+                let said = Said {
+                    content,
+                    generation: observed.generation,
+                };
+                (Some(said), Some((observed, content)), Vec::new())
+            }
+            Err(problems) => (known, None, problems),
         };
         self.problems_changed |= had_problems || !problems.is_empty();
-        let same = match (&told, &observed) {
-            (Some(told), Some(observed)) => Arc::ptr_eq(told, observed),
-            (None, None) => true,
-            _ => false,
-        };
-        let change = (!same).then(|| Change {
-            key: key.clone(),
-            object: observed.clone(),
+        let change = (said != told).then(|| {
+            let turn = Turn {
+                before: told.map(|told| told.content),
+                now: now.map(|(observed, content)| (Arc::new(observed), content)),
+            };
+            (key.clone(), turn)
         });
         let held = Held {
-            observed,
+            said,
             problems,
             uid,
             list: self.list,
@@ -114,14 +113,14 @@ impl Kept {
     }
 
     /// An object is gone.
-    pub(super) fn remove(&mut self, text: &RawValue) -> Option<Change> {
+    pub(super) fn remove(&mut self, text: &RawValue) -> Option<(ObjectKey, Turn)> {
         let (key, _) = reading::name(self.kind, text).ok()?;
         let held = self.held.remove(&key)?;
         self.gone(key, &held)
     }
 
     /// The list is complete: what it did not hold is gone.
-    pub(super) fn complete(&mut self) -> Vec<Change> {
+    pub(super) fn complete(&mut self) -> Vec<(ObjectKey, Turn)> {
         let list = self.list;
         let gone: Vec<_> = self
             .held
@@ -142,10 +141,10 @@ impl Kept {
         Some(problems.cloned().collect())
     }
 
-    fn gone(&mut self, key: ObjectKey, held: &Held) -> Option<Change> {
+    fn gone(&mut self, key: ObjectKey, held: &Held) -> Option<(ObjectKey, Turn)> {
         self.problems_changed |= !held.problems.is_empty();
         self.records.remove(&key);
-        held.observed.as_ref()?;
-        Some(Change { key, object: None })
+        let before = Some(held.said?.content);
+        Some((key, Turn { before, now: None }))
     }
 }

@@ -7,15 +7,14 @@ use std::time::Instant;
 use futures_util::FutureExt;
 use kube::Client;
 use serde_json::value::RawValue;
-use tulle_crds::Kind;
+use tulle_crds::{Kind, ObjectKey};
 use tulle_runtime::mailbox::Sender;
 
 use super::health::KubeHealth;
 use super::kept::Kept;
-use super::letter::{Letter, Subject};
+use super::letter::{Letter, Subject, Turn};
 use super::records::Records;
 use super::watch::{Collection, Listener, Timing, follow};
-use crate::change::Change;
 
 /// The watch of one kind.
 #[derive(Debug)]
@@ -66,15 +65,15 @@ impl KindWatch {
     fn send(&self, subject: Subject, letter: Letter) {
         let now = Instant::now();
         // If nobody receives any more, this task is about to be ended.
-        let _ = self.sender.send_with(subject, |unread| {
-            let seen = unread.map_or(now, |(_, seen)| seen);
-            (letter, seen)
+        let _ = self.sender.send_with(subject, |unread| match unread {
+            Some((earlier, seen)) => (letter.after(earlier), seen),
+            None => (letter, now),
         });
     }
 
-    fn tell(&mut self, change: impl IntoIterator<Item = Change>) {
-        for Change { key, object } in change {
-            self.send(Subject::Object(key), Letter::Object(object));
+    fn tell(&mut self, turns: impl IntoIterator<Item = (ObjectKey, Turn)>) {
+        for (key, turn) in turns {
+            self.send(Subject::Object(key), Letter::Object(turn));
         }
         if let Some(problems) = self.kept.problems() {
             self.send(Subject::Problems(self.kind), Letter::Problems(problems));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tulle_crds::{Kind, ObjectKey};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::change::Observed;
 use crate::problem::Problem;
@@ -21,10 +22,58 @@ pub(super) enum Subject {
 /// What a letter says.
 #[derive(Clone, Debug)]
 pub(super) enum Letter {
-    /// The object as it is now; `None` where it is gone.
-    Object(Option<Arc<Observed>>),
+    /// What has become of the object.
+    Object(Turn),
     /// Everything that is wrong.
     Problems(Vec<Problem>),
     /// It is so.
     Known,
+}
+
+impl Letter {
+    /// This one in place of an earlier one that was not read.
+    pub(super) fn after(self, earlier: Self) -> Self {
+        match (self, earlier) {
+            (Self::Object(turn), Self::Object(earlier)) => Self::Object(turn.after(earlier)),
+            (letter, _) => letter,
+        }
+    }
+}
+
+/// What an object says, as a hash: all that has to be held of it to tell whether it says something else later. Whoever makes two
+/// of one hash keeps the second from being seen, and both are theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Content(u128);
+
+impl Content {
+    /// Two are equal where [`Observed::says_the_same`].
+    pub(super) fn of(observed: &Observed) -> Self {
+        // A tree that was read from JSON can be written as JSON.
+        let text = serde_json::to_vec(&(&observed.object, &observed.unknown_fields));
+        Self(xxh3_128(&text.unwrap_or_default()))
+    }
+}
+
+/// From what an object said to what it says. `None` where it is not there.
+#[derive(Clone, Debug)]
+pub(super) struct Turn {
+    /// What it said.
+    pub(super) before: Option<Content>,
+    /// The object as it is now.
+    pub(super) now: Option<(Arc<Observed>, Content)>,
+}
+
+impl Turn {
+    /// This one after an earlier one, as one.
+    pub(super) fn after(self, earlier: Self) -> Self {
+        Self {
+            before: earlier.before,
+            now: self.now,
+        }
+    }
+
+    /// Whether the object says something else, or came, or went.
+    pub(super) fn is_news(&self) -> bool {
+        self.before != self.now.as_ref().map(|(_, content)| *content)
+    }
 }

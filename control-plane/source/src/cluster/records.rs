@@ -22,8 +22,8 @@ pub struct Record {
     pub resource_version: String,
     /// Who wants to be asked before it goes.
     pub finalizers: Vec<String>,
-    /// Its status as it stands in the cluster; of App Mesh kinds only.
-    pub status: Option<Value>,
+    /// Its status as it stands in the cluster, as JSON, which takes a third of what a tree does; of App Mesh kinds only.
+    status: Option<Box<str>>,
     /// When its deletion was asked for, RFC 3339.
     pub deletion_timestamp: Option<String>,
 }
@@ -35,7 +35,10 @@ impl Record {
             return None;
         }
         let status = match object.as_object_mut() {
-            Some(root) if kind.is_custom() => root.remove("status"),
+            Some(root) if kind.is_custom() => {
+                let status = root.remove("status");
+                status.map(|status| status.to_string().into())
+            }
             _ => None,
         };
         let metadata = object.get("metadata");
@@ -60,6 +63,12 @@ impl Record {
             status,
             deletion_timestamp: text("deletionTimestamp"),
         })
+    }
+
+    /// Its status as it stands in the cluster; of App Mesh kinds only.
+    pub fn status(&self) -> Option<Value> {
+        let text = self.status.as_deref()?;
+        serde_json::from_str(text).ok()
     }
 
     /// Whether the other says the same but for the version, which any write changes.

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use self::api::Api;
 use super::*;
+use crate::change::Observed;
 
 /// Kinds of which most tests need no more.
 const FEW: [Kind; 3] = [Kind::Namespace, Kind::Pod, Kind::VirtualNode];

@@ -50,7 +50,7 @@ impl Webhooks {
         if request.operation != Operation::Create || !request.sub_resource.is_empty() {
             return Answer::Final(Ok(AdmissionResponse::allowed()));
         }
-        let Some((labels, candidates)) = self.directory.selecting(&request.namespace) else {
+        let Some(selecting) = self.directory.selecting(&request.namespace) else {
             return Answer::NotFound(Err(Unavailable(format!(
                 "namespace {} is not known yet",
                 request.namespace
@@ -59,10 +59,10 @@ impl Webhooks {
         let asked = PodRequest {
             namespace: Namespace {
                 name: &request.namespace,
-                labels: &labels,
+                labels: &selecting.labels,
             },
             pod: &request.object,
-            candidates: &candidates,
+            candidates: &selecting.candidates,
             system_namespace: &self.system_namespace,
         };
         match inject(&asked, &self.config.load()) {

@@ -1,6 +1,6 @@
 //! What the webhooks look up: namespaces, meshes, workloads and gateways as they are watched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -20,6 +20,24 @@ pub(in crate::wire) struct Directory {
     listed: RwLock<Listed>,
     /// Meshes, workloads and gateways.
     selecting: RwLock<BTreeMap<ObjectId, Arc<Translated>>>,
+    /// What was made of these for pods, until something changes: a request must not look at a thousand workloads.
+    made: RwLock<Made>,
+}
+
+/// What a namespace's pods are looked at with.
+#[derive(Debug)]
+pub(in crate::wire) struct Selecting {
+    /// The namespace's labels.
+    pub(in crate::wire) labels: BTreeMap<String, String>,
+    /// The objects that may select its pods.
+    pub(in crate::wire) candidates: Vec<Candidate>,
+}
+
+#[derive(Debug, Default)]
+struct Made {
+    /// Changes so far: what was made before one of them is not kept after it.
+    changes: u64,
+    by_namespace: HashMap<String, Arc<Selecting>>,
 }
 
 #[derive(Debug)]
@@ -38,6 +56,7 @@ impl Directory {
                 objects: BTreeMap::new(),
             }),
             selecting: RwLock::default(),
+            made: RwLock::default(),
         }
     }
 
@@ -78,6 +97,21 @@ impl Directory {
                 }
             }
         }
+        self.forget_made(key);
+    }
+
+    fn forget_made(&self, key: &ObjectKey) {
+        let mut made = self.made.write();
+        match key.kind {
+            Kind::Mesh => made.by_namespace.clear(),
+            Kind::Namespace => drop(made.by_namespace.remove(&key.name)),
+            Kind::VirtualNode | Kind::VirtualGateway => {
+                let namespace = key.namespace.as_deref().unwrap_or_default();
+                made.by_namespace.remove(namespace);
+            }
+            _ => return,
+        }
+        made.changes += 1;
     }
 
     /// Looks again at what is no part of these objects' declarations, such as that a mesh is being deleted.
@@ -113,11 +147,25 @@ impl Directory {
         look(&self.listed.read().listing)
     }
 
-    /// A namespace's labels and the objects that may select its pods; `None` for a namespace that is not known (yet).
-    pub(in crate::wire) fn selecting(
-        &self,
-        namespace: &str,
-    ) -> Option<(BTreeMap<String, String>, Vec<Candidate>)> {
+    /// What the pods of a namespace are looked at with; `None` for a namespace that is not known (yet).
+    pub(in crate::wire) fn selecting(&self, namespace: &str) -> Option<Arc<Selecting>> {
+        let changes = {
+            let made = self.made.read();
+            if let Some(known) = made.by_namespace.get(namespace) {
+                return Some(known.clone());
+            }
+            made.changes
+        };
+        let selecting = Arc::new(self.make(namespace)?);
+        let mut made = self.made.write();
+        if made.changes == changes {
+            made.by_namespace
+                .insert(namespace.to_owned(), selecting.clone());
+        }
+        Some(selecting)
+    }
+
+    fn make(&self, namespace: &str) -> Option<Selecting> {
         let labels: BTreeMap<String, String> = self
             .listed
             .read()
@@ -131,6 +179,9 @@ impl Directory {
             .values()
             .flat_map(|translated| &translated.fragments);
         let candidates = candidates(fragments, namespace, &labels);
-        Some((labels, candidates))
+        Some(Selecting { labels, candidates })
     }
 }
+
+#[cfg(test)]
+mod tests;

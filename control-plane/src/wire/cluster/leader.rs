@@ -128,7 +128,7 @@ fn record(records: &Records, object: &ObjectId) -> Option<Record> {
             .map(|finalizer| finalizer.as_str().into())
             .collect(),
         deleting: record.deletion_timestamp.is_some(),
-        status: record.status.clone().unwrap_or_default(),
+        status: record.status().unwrap_or_default(),
     })
 }
 

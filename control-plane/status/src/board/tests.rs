@@ -13,7 +13,7 @@ fn facts(alias: &str) -> Option<Facts> {
     })
 }
 
-fn names(changes: &[(ObjectId, Option<AppMeshStatus>)]) -> Vec<&str> {
+fn names(changes: &[(ObjectId, Option<Arc<AppMeshStatus>>)]) -> Vec<&str> {
     changes.iter().map(|(object, _)| &*object.name).collect()
 }
 

@@ -26,7 +26,7 @@ const KINDS: [&str; 6] = [
 /// A replica: board, writer and announcer.
 struct Replica {
     board: Board,
-    door: mailbox::Sender<ObjectId, Option<AppMeshStatus>>,
+    door: mailbox::Sender<ObjectId, Option<Arc<AppMeshStatus>>>,
     leads: watch::Sender<Leadership>,
     counters: Arc<Counters>,
     _drain: DrainTrigger,

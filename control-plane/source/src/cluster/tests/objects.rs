@@ -86,7 +86,7 @@ async fn what_no_room_reads_makes_no_batch_and_the_records_tell_it() {
     let there = changed.recv().await.unwrap();
     assert!(there.contains_key(&key(Kind::VirtualNode, "a")));
     let first = records.get(&key(Kind::VirtualNode, "a")).unwrap();
-    assert_eq!((first.generation, first.status.clone()), (Some(1), None));
+    assert_eq!((first.generation, first.status()), (Some(1), None));
     assert!(first.uid.starts_with("uid-"));
     assert!(records.get(&key(Kind::Pod, "p")).is_none());
 
@@ -106,7 +106,7 @@ async fn what_no_room_reads_makes_no_batch_and_the_records_tell_it() {
     let told: Vec<_> = told.unwrap().unwrap().into_keys().collect();
     assert_eq!(told, [key(Kind::VirtualNode, "a")]);
     let record = records.get(&key(Kind::VirtualNode, "a")).unwrap();
-    assert_eq!(record.status, Some(reported["status"].clone()));
+    assert_eq!(record.status(), Some(reported["status"].clone()));
     assert_eq!(
         (record.finalizers.as_slice(), &record.uid),
         (&["f".to_owned()][..], &first.uid)

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::value::to_raw_value;
 
 use super::super::kept::Kept;
+use super::super::letter::Content;
 use super::*;
 
 /// What happens to one of a few objects.
@@ -45,9 +46,13 @@ fn object(event: &Event) -> Value {
 
 fn listen(
     told: &mut BTreeMap<ObjectKey, Arc<Observed>>,
-    changes: impl IntoIterator<Item = Change>,
+    turns: impl IntoIterator<Item = (ObjectKey, Turn)>,
 ) {
-    for Change { key, object } in changes {
+    for (key, turn) in turns {
+        assert!(turn.is_news());
+        let said = told.get(&key).map(|told| Content::of(told));
+        assert_eq!(turn.before, said);
+        let object = turn.now.map(|(observed, _)| observed);
         let before = match &object {
             Some(object) => told.insert(key, Arc::clone(object)),
             None => told.remove(&key),

@@ -25,6 +25,10 @@ const SHARE: u32 = 50;
 /// unless they would be older than this: a refusal is told within five seconds.
 const OLDEST: Duration = Duration::from_secs(3);
 
+/// Most objects that are looked at, or told of, before the mesh's task turns to its proxies again: thousands take long enough for
+/// a proxy to wait for.
+const SLICE: usize = 256;
+
 /// The uids of pods on which there is something to say; of other objects the source has records.
 pub(super) type PodUids = Arc<Mutex<BTreeMap<ObjectId, Str>>>;
 
@@ -34,7 +38,7 @@ pub(in crate::wire) struct BoardKeeper {
     records: Arc<Records>,
     /// Records that are different.
     recorded: Receiver<ObjectKey, ()>,
-    statuses: Sender<ObjectId, Option<AppMeshStatus>>,
+    statuses: Sender<ObjectId, Option<Arc<AppMeshStatus>>>,
     deleting: Sender<ObjectId, ()>,
     reports: Arc<Reports>,
     server: Server,
@@ -66,15 +70,13 @@ struct Stale {
     findings: bool,
     refusals: bool,
     report: bool,
-    /// What the board already knows is to be told.
-    board: bool,
 }
 
 impl BoardKeeper {
     pub(super) fn new(
         space: ArnSpace,
         records: Arc<Records>,
-        statuses: Sender<ObjectId, Option<AppMeshStatus>>,
+        statuses: Sender<ObjectId, Option<Arc<AppMeshStatus>>>,
         deleting: Sender<ObjectId, ()>,
         pods: PodUids,
         reports: Arc<Reports>,
@@ -105,7 +107,6 @@ impl BoardKeeper {
     /// Region and account are different.
     pub(in crate::wire::cluster) fn set_space(&mut self, space: ArnSpace) {
         self.board.set_space(space);
-        self.stale.board = true;
     }
 
     /// An object came, changed or went.
@@ -163,7 +164,6 @@ impl BoardKeeper {
         self.invalid = invalid;
         self.board
             .set_problems(problems.iter().filter_map(as_finding));
-        self.stale.board = true;
     }
 
     /// What the API server has on record of objects, or what other replicas' proxies say, is different.
@@ -183,13 +183,16 @@ impl BoardKeeper {
 
     /// How long until there is something to do; `None` if nothing is to come.
     pub(in crate::wire::cluster) fn wait(&self) -> Option<Duration> {
+        if !self.stale.members.is_empty() || self.board.has_changes() {
+            return Some(Duration::ZERO);
+        }
         let now = Instant::now();
         let report = self.stale.report.then(|| self.next_report.unwrap_or(now));
         let due = report.into_iter().chain(self.reports.expiry()).min()?;
         Some(due.saturating_duration_since(now))
     }
 
-    /// Looks at all that is stale, and tells the writers.
+    /// Looks at what is stale, then tells the writers, a slice of the objects at a time.
     pub(in crate::wire::cluster) fn tell(&mut self, engine: &Engine, ledger: &Ledger) {
         let started = Instant::now();
         if self.stale.report && self.next_report.is_none_or(|at| at <= started) {
@@ -203,35 +206,29 @@ impl BoardKeeper {
         for key in self.recorded.try_recv().into_keys() {
             self.note_record(key);
         }
-        let stale = Stale {
-            report: self.stale.report,
-            ..Stale::default()
-        };
-        let stale = std::mem::replace(&mut self.stale, stale);
-        let mut news = stale.board || stale.findings || stale.refusals;
-        if stale.names {
+        if std::mem::take(&mut self.stale.names) {
             self.aliases = Aliases::of(self.members.values());
-            let members: Vec<ObjectKey> = self.members.keys().cloned().collect();
-            for key in &members {
-                self.look_at(key, engine);
-            }
-            news = true;
+            self.stale.members.extend(self.members.keys().cloned());
         }
-        for key in &stale.members {
-            self.look_at(key, engine);
-            news = true;
+        for _ in 0..SLICE {
+            let Some(key) = self.stale.members.pop_first() else {
+                break;
+            };
+            self.look_at(&key, engine);
         }
-        if stale.findings {
+        // Half of it would be a status that nobody means.
+        if !self.stale.members.is_empty() {
+            return;
+        }
+        if std::mem::take(&mut self.stale.findings) {
             self.board.set_findings(ledger.findings());
         }
-        if stale.refusals {
+        if std::mem::take(&mut self.stale.refusals) {
             self.board.set_refused(self.reports.refused());
         }
-        if news {
-            for (object, status) in self.board.changes() {
-                // The writer has gone: the process ends.
-                let _ = self.statuses.send(object, status);
-            }
+        for (object, status) in self.board.some_changes(SLICE) {
+            // The writer has gone: the process ends.
+            let _ = self.statuses.send(object, status);
         }
     }
 
