@@ -8,6 +8,8 @@ bench_arguments=()
 build_bench() {
   cargo build --locked --release --package tulle --package tulle-bench || return 1
   export TULLE_RELEASE=$CARGO_TARGET_DIR/release/tulle TULLE_CRDS=$root/crds/yaml
+  # Meshes that were written to an API server once.
+  export TULLE_BENCH_CACHE=$TULLE_CACHE/bench
 }
 
 # Descriptors for thousands of proxies, as far as this machine allows.
@@ -19,7 +21,7 @@ raise_limits() {
 
 run_bench() {
   on_linux || { echo "the bench reads /proc; this is $(uname -s)"; return 1; }
-  need_rust && build_node && build_bench || return 1
+  need_rust && need_envoys && build_node && build_bench || return 1
   raise_limits
   local folder
   folder=$(mktemp -d /tmp/tulle-bench.XXXXXX) || return 1

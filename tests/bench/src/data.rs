@@ -220,14 +220,35 @@ impl Shape {
             }
             match dialect {
                 Dialect::AppMesh => self.appmesh(position, name, changes, &mut objects),
-                Dialect::Istio if changes => objects.push(istio::virtual_service(name, 10)),
-                Dialect::Istio => {}
+                Dialect::Istio => self.istio(position, name, changes, &mut objects),
             }
         }
         for number in 0..self.proxies {
             objects.push(kubernetes::pod(number));
         }
         objects
+    }
+
+    fn istio(&self, position: usize, name: &str, changes: bool, objects: &mut Vec<Object>) {
+        if changes {
+            objects.push(istio::virtual_service(name, 10));
+        }
+        if position < self.workloads()
+            && let Some(mut calls) = self.calls_of(position)
+        {
+            // Where a changing service's requests may go too.
+            let next: Vec<String> = calls
+                .iter()
+                .filter(|name| self.is_changing(name))
+                .map(|name| next_of(name))
+                .collect();
+            calls.extend(next);
+            objects.push(istio::sidecar(name, &calls));
+        }
+    }
+
+    fn is_changing(&self, name: &str) -> bool {
+        self.called_by.iter().any(|count| called_by(*count) == name)
     }
 
     fn appmesh(&self, position: usize, name: &str, changes: bool, objects: &mut Vec<Object>) {

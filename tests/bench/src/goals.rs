@@ -1,15 +1,25 @@
 //! The goals: which figure of which scenario must be how good, beside the floor, beside istiod, or by itself.
+//!
+//! [`judge`] holds a record against all of them; what was not measured is said to be so. [`guards`] are those of `--quick`: a
+//! change to a hot path must not go beyond them. They are fewer and wider, so that runs agree.
+
+mod list;
 
 use std::fmt::Write;
 
-use crate::record::{Record, Row, Stack};
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Record, Row, Spread, Stack, Unit, digits};
 use crate::scenario::figure;
+use list::{GOALS, GUARDS};
 
 /// What a figure is held against.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Bound {
     /// At most so many times that of another stack.
     Times(f64, Stack),
+    /// At most so many times what the same figure of a stack is in the scenario whose label begins and goes on like this.
+    TimesThat(f64, Stack, (&'static str, &'static str)),
     /// At most so much, in the figure's unit.
     AtMost(f64),
     /// At least so much, in the figure's unit.
@@ -39,198 +49,218 @@ const fn goal(
     }
 }
 
-use Bound::{AtLeast, AtMost, Times};
-use Stack::{Floor, IstiodDefault, IstiodTuned, Raw};
+/// What became of a goal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The bound is kept.
+    Holds,
+    /// It is not.
+    Fails,
+    /// One side of it was not measured.
+    NotMeasured,
+}
 
-const MIB: f64 = 1_048_576.0;
-
-/// A change is told to few if its scenario says so; to all, otherwise.
-const GOALS: &[Goal] = &[
-    goal(
-        "G1",
-        ("S1", "all called"),
-        figure::MEMORY_EACH,
-        Times(1.5, Floor),
-    ),
-    goal(
-        "G1",
-        ("S1 1000×1000", "all called"),
-        figure::MEMORY_EACH,
-        Times(1.0 / 20.0, IstiodDefault),
-    ),
-    goal(
-        "G1",
-        ("S1 1000×1000", "all called"),
-        figure::MEMORY_EACH,
-        Times(1.0 / 20.0, IstiodTuned),
-    ),
-    goal(
-        "G2",
-        ("S5", "×10000"),
-        figure::MEMORY_IDLE,
-        AtMost(60.0 * MIB),
-    ),
-    goal(
-        "G2",
-        ("S5", "×10000"),
-        figure::MEMORY_IDLE,
-        Times(0.1, IstiodDefault),
-    ),
-    goal("G3", ("S1", ""), figure::PEAK, AtMost(1.2)),
-    goal("G3", ("S1", ""), figure::REFUSED, AtMost(0.0)),
-    goal("G4", ("S1", ""), figure::LAST, Times(1.5, Floor)),
-    goal(
-        "G4",
-        ("S1 1000×1000", "all called"),
-        figure::LAST,
-        Times(1.0 / 12.0, IstiodDefault),
-    ),
-    goal(
-        "G4",
-        ("S1 1000×1000", "all called"),
-        figure::LAST,
-        Times(1.0 / 8.0, IstiodTuned),
-    ),
-    goal("G5", ("S2", ", 10 told"), figure::LAST, AtMost(0.004)),
-    goal("G5", ("S2", ", 10 told"), figure::LAST_P99, AtMost(0.010)),
-    goal("G5", ("S2", ", 10 told"), figure::OTHERS, AtMost(0.0)),
-    goal(
-        "G5",
-        ("S2 1000×1000", ", 10 told"),
-        figure::LAST,
-        Times(1.0 / 25.0, IstiodDefault),
-    ),
-    goal(
-        "G5",
-        ("S2 1000×1000", ", 10 told"),
-        figure::LAST,
-        Times(1.0 / 4.0, IstiodTuned),
-    ),
-    goal("G6", ("S2", "all told"), figure::LAST, Times(1.5, Floor)),
-    goal("G6", ("S2", "all told"), figure::LAST, Times(3.0, Raw)),
-    goal(
-        "G6",
-        ("S2 1000×1000", "all told"),
-        figure::LAST,
-        Times(1.0 / 8.0, IstiodDefault),
-    ),
-    goal(
-        "G6",
-        ("S2 1000×1000", "all told"),
-        figure::LAST,
-        Times(1.0 / 3.0, IstiodTuned),
-    ),
-    goal("G7", ("S3", "all told"), figure::LAST, Times(1.5, Floor)),
-    goal(
-        "G7",
-        ("S3 1000×1000", "all told"),
-        figure::LAST,
-        Times(1.0 / 8.0, IstiodDefault),
-    ),
-    goal("G7", ("S3", ", 10 told"), figure::OTHERS, AtMost(0.0)),
-    goal("G8", ("S2", "all told"), figure::CPU_EACH, AtMost(40e-6)),
-    goal(
-        "G8",
-        ("S2 1000×1000", "all told"),
-        figure::CPU_EACH,
-        Times(0.1, IstiodTuned),
-    ),
-    goal("G9", ("S4", ""), figure::LAST_MAX, AtMost(0.150)),
-    goal(
-        "G9",
-        ("S4", ""),
-        figure::LAST_MAX,
-        Times(1.0 / 30.0, IstiodDefault),
-    ),
-    goal(
-        "G11",
-        ("S2", "all told"),
-        figure::WIRE_EACH,
-        Times(1.15, Floor),
-    ),
-    goal(
-        "G11",
-        ("S2", "all told"),
-        figure::WIRE_EACH,
-        Times(0.5, IstiodDefault),
-    ),
-    goal(
-        "G12",
-        ("S8", "nothing changed"),
-        figure::RESOURCES_EACH,
-        AtMost(0.0),
-    ),
-    goal("G13", ("S5", "×10000"), figure::FIRST_COMPLETE, AtMost(0.5)),
-    goal(
-        "G15",
-        ("S6", ""),
-        figure::CERTIFICATES_CORE,
-        AtLeast(6_000.0),
-    ),
-    goal("G16", ("S7", "200/s"), figure::ANSWER_P99, AtMost(0.002)),
-    goal("G17", ("S9", ""), figure::FILES, AtMost(0.0)),
-    goal("G18", ("S11", ""), figure::MESSAGES, AtMost(0.0)),
-];
-
-/// What became of a goal in one scenario.
-#[derive(Clone, Debug, PartialEq)]
+/// A goal in one scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The goal's name.
-    pub goal: &'static str,
-    /// What was measured, and the bound, in words.
-    pub told: String,
-    /// Whether the bound is kept.
-    pub holds: bool,
+    pub goal: String,
+    /// The scenario; the beginning of its label where it was not run.
+    pub scenario: String,
+    /// The figure.
+    pub figure: String,
+    /// Its unit, if anything was measured.
+    pub unit: Option<Unit>,
+    /// What Tulle was measured at.
+    pub tulle: Option<Spread>,
+    /// What it is held against, if that was measured.
+    pub against: Option<Spread>,
+    /// Tulle's by that, run by run, the median.
+    pub ratio: Option<f64>,
+    /// The bound, in words.
+    pub bound: String,
+    /// What became of it.
+    pub outcome: Outcome,
 }
 
-/// Holds what was measured against the goals. What was not measured has no verdict.
+/// Holds what was measured against the goals.
 pub fn judge(record: &Record) -> Vec<Verdict> {
-    let rows = record.rows();
-    GOALS
-        .iter()
-        .flat_map(|goal| rows.iter().filter_map(|row| verdict(goal, row)))
-        .collect()
+    verdicts(GOALS, record)
 }
 
-fn verdict(goal: &Goal, row: &Row) -> Option<Verdict> {
-    let (begins, contains) = goal.scenario;
-    let rest = row.scenario.strip_prefix(begins)?;
-    // S1 is no S11
-    if rest.starts_with(|next: char| next.is_ascii_digit())
-        || !rest.contains(contains)
-        || row.figure != goal.figure
-    {
-        return None;
-    }
-    let ours = row.stacks.get(&Stack::Tulle)?.median;
-    let shown = row.unit.show(ours);
-    let (bound, holds) = match goal.bound {
-        Bound::AtMost(most) => (format!("at most {}", row.unit.show(most)), ours <= most),
-        Bound::AtLeast(least) => (format!("at least {}", row.unit.show(least)), ours >= least),
-        Bound::Times(times, of) => {
-            let theirs = row.stacks.get(&of)?.median;
-            let ratio = ours / theirs.max(f64::MIN_POSITIVE);
-            let bound = format!(
-                "{ratio:.3} times {} of {}, at most {times:.3}",
-                row.unit.show(theirs),
-                of.label()
-            );
-            (bound, ours <= times * theirs)
+/// Holds what was measured against what no change may go beyond.
+pub fn guards(record: &Record) -> Vec<Verdict> {
+    verdicts(GUARDS, record)
+}
+
+fn verdicts(goals: &[Goal], record: &Record) -> Vec<Verdict> {
+    let rows = record.rows();
+    let of = |goal: &Goal| {
+        let mut found: Vec<Verdict> = rows
+            .iter()
+            .filter(|row| goal.is_about(row))
+            .map(|row| goal.verdict(row, &rows, record))
+            .collect();
+        // A bound that only one mesh can be held against does not fail on the others.
+        if found.iter().any(Verdict::is_measured) {
+            found.retain(Verdict::is_measured);
+        } else {
+            found.truncate(1);
         }
+        if found.is_empty() {
+            found.push(goal.not_run());
+        }
+        found
     };
-    Some(Verdict {
-        goal: goal.name,
-        told: format!("{}: {} {shown}; {bound}", row.scenario, row.figure),
-        holds,
+    goals.iter().flat_map(of).collect()
+}
+
+fn is_labelled(label: &str, (begins, contains): (&str, &str)) -> bool {
+    label.strip_prefix(begins).is_some_and(|rest| {
+        // S1 is no S11
+        !rest.starts_with(|next: char| next.is_ascii_digit()) && rest.contains(contains)
     })
+}
+
+impl Goal {
+    fn is_about(&self, row: &Row) -> bool {
+        row.figure == self.figure
+            && is_labelled(&row.scenario, self.scenario)
+            && row.stacks.contains_key(&Stack::Tulle)
+    }
+
+    fn not_run(&self) -> Verdict {
+        let (begins, contains) = self.scenario;
+        let contains = contains.trim_start_matches(", ");
+        let unit = figure::unit(self.figure);
+        Verdict {
+            goal: self.name.to_owned(),
+            scenario: format!("{begins} {contains}").trim().to_owned(),
+            figure: self.figure.to_owned(),
+            unit: None,
+            tulle: None,
+            against: None,
+            ratio: None,
+            bound: match self.bound {
+                Bound::AtMost(most) => format!("≤ {}", unit.show(most)),
+                Bound::AtLeast(least) => format!("≥ {}", unit.show(least)),
+                Bound::Times(times, of) => times_of(times, of),
+                Bound::TimesThat(times, of, _) => times_of(times, of),
+            },
+            outcome: Outcome::NotMeasured,
+        }
+    }
+
+    fn verdict(&self, row: &Row, rows: &[Row], record: &Record) -> Verdict {
+        let tulle = row.stacks.get(&Stack::Tulle).copied();
+        let ours = tulle.map_or(f64::NAN, |spread| spread.median);
+        let said = |holds| match holds {
+            true => Outcome::Holds,
+            false => Outcome::Fails,
+        };
+        let beside = |times: f64, other: Option<&Row>, of: Stack, bound: String| {
+            let against = other.and_then(|row| row.stacks.get(&of)).copied();
+            let same = other.is_some_and(|other| other.scenario == row.scenario);
+            let paired = same.then(|| record.paired(&row.scenario, &row.figure, Stack::Tulle, of));
+            let ratio = paired.flatten().or_else(|| {
+                let theirs = against?.median;
+                (theirs != 0.0).then(|| ours / theirs)
+            });
+            let outcome = ratio.map_or(Outcome::NotMeasured, |ratio| said(ratio <= times));
+            (against, ratio, bound, outcome)
+        };
+        let (against, ratio, bound, outcome) = match self.bound {
+            Bound::AtMost(most) => {
+                let bound = format!("≤ {}", row.unit.show(most));
+                (None, None, bound, said(ours <= most))
+            }
+            Bound::AtLeast(least) => {
+                let bound = format!("≥ {}", row.unit.show(least));
+                (None, None, bound, said(ours >= least))
+            }
+            Bound::Times(times, of) => beside(times, Some(row), of, times_of(times, of)),
+            Bound::TimesThat(times, of, label) => {
+                let other = rows
+                    .iter()
+                    .find(|one| one.figure == self.figure && is_labelled(&one.scenario, label));
+                let bound = format!("{} in {} {}", times_of(times, of), label.0, label.1);
+                beside(times, other, of, bound)
+            }
+        };
+        Verdict {
+            goal: self.name.to_owned(),
+            scenario: row.scenario.clone(),
+            figure: row.figure.clone(),
+            unit: Some(row.unit),
+            tulle,
+            against,
+            ratio,
+            bound,
+            outcome,
+        }
+    }
+}
+
+/// `≤ 1.5 × floor`, `≤ 1/20 of istiod D`.
+fn times_of(times: f64, of: Stack) -> String {
+    let whole = 1.0 / times;
+    if times < 1.0 && (whole - whole.round()).abs() < 1e-9 {
+        format!("≤ 1/{whole:.0} of {}", of.label())
+    } else {
+        format!("≤ {times} × {}", of.label())
+    }
+}
+
+impl Verdict {
+    fn is_measured(&self) -> bool {
+        self.outcome != Outcome::NotMeasured
+    }
+
+    /// Whether the bound is known to be broken.
+    pub fn fails(&self) -> bool {
+        self.outcome == Outcome::Fails
+    }
+
+    /// What was measured of Tulle.
+    pub fn shown(&self) -> String {
+        match (self.unit, self.tulle) {
+            (Some(unit), Some(spread)) => unit.show(spread.median),
+            _ => "–".to_owned(),
+        }
+    }
+
+    /// The ratio, such as `1.02×` or `1/15.3`.
+    pub fn ratio_shown(&self) -> Option<String> {
+        let ratio = self.ratio?;
+        Some(if ratio > 0.0 && ratio < 0.2 {
+            format!("1/{}", digits(1.0 / ratio, false))
+        } else {
+            format!("{}×", digits(ratio, false))
+        })
+    }
 }
 
 /// The verdicts for people, a line each.
 pub fn told(verdicts: &[Verdict]) -> String {
     let mut text = String::new();
     for verdict in verdicts {
-        let word = if verdict.holds { "holds" } else { "FAILS" };
-        let _ = writeln!(text, "{:<4} {word}  {}", verdict.goal, verdict.told);
+        let word = match verdict.outcome {
+            Outcome::Holds => "holds",
+            Outcome::Fails => "FAILS",
+            Outcome::NotMeasured => "not measured",
+        };
+        let mut is = verdict.shown();
+        if let (Some(ratio), Some(against), Some(unit)) =
+            (verdict.ratio_shown(), verdict.against, verdict.unit)
+        {
+            let _ = write!(is, ", {ratio} of {}", unit.show(against.median));
+        }
+        let _ = writeln!(
+            text,
+            "{:<4} {word:<12}  {}: {} {is}; {}",
+            verdict.goal, verdict.scenario, verdict.figure, verdict.bound
+        );
     }
     text
 }
@@ -238,7 +268,33 @@ pub fn told(verdicts: &[Verdict]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Run, Unit};
+    use crate::record::Run;
+
+    #[test]
+    fn bounds_in_words() {
+        assert_eq!(times_of(0.05, Stack::IstiodTuned), "≤ 1/20 of istiod T");
+        assert_eq!(times_of(1.15, Stack::Floor), "≤ 1.15 × floor");
+    }
+
+    #[test]
+    fn one_mesh_is_held_against_another() {
+        let mut record = Record::default();
+        for (label, heap) in [
+            ("S14 9×9, 20 called, Tulle's bootstrap", 1.0),
+            ("S14 9×9, all called, plain bootstrap", 9.0),
+        ] {
+            let mut run = Run::new(label, Stack::Tulle, 1, 1);
+            run.put(figure::ENVOY_HEAP, Unit::Bytes, heap);
+            record.runs.push(run);
+        }
+        let verdicts = judge(&record);
+        let heap: Vec<&Verdict> = verdicts
+            .iter()
+            .filter(|one| one.goal == "G14" && one.is_measured())
+            .collect();
+        assert_eq!(heap.len(), 1);
+        assert!(!heap[0].fails() && heap[0].ratio_shown().unwrap() == "1/9.00");
+    }
 
     #[test]
     fn what_was_measured_is_held_against_its_goals() {
@@ -253,17 +309,22 @@ mod tests {
         silent.put(figure::MESSAGES, Unit::Count, 1.0);
         record.runs.push(silent);
         let verdicts = judge(&record);
+        let storm = verdicts.iter().find(|one| one.goal == "G4").unwrap();
+        assert_eq!(storm.ratio_shown().unwrap(), "1.20×");
+        assert_eq!(storm.bound, "≤ 1.5 × floor");
         let of = |goal: &str| {
             let found: Vec<bool> = verdicts
                 .iter()
-                .filter(|verdict| verdict.goal == goal)
-                .map(|verdict| verdict.holds)
+                .filter(|verdict| verdict.goal == goal && verdict.is_measured())
+                .map(|verdict| !verdict.fails())
                 .collect();
             found
         };
         assert_eq!(of("G4"), [true]);
         assert_eq!(of("G1"), [true]);
         assert_eq!(of("G18"), [false]);
-        assert_eq!(verdicts.len(), 3);
+        // Everything else is said not to have been measured.
+        assert_eq!(verdicts.len(), GOALS.len());
+        assert!(told(&verdicts).contains("not measured"));
     }
 }

@@ -27,6 +27,8 @@ enum Command {
     Events(tulle_bench::event::Args),
     /// Run scenarios on control planes and floor, and tell what was measured
     Run(tulle_bench::scenario::Args),
+    /// Tell what a record says of the goals, as Markdown
+    Digest(tulle_bench::scenario::DigestArgs),
     /// Become a program that ends when the process ends that has started it
     #[command(hide = true)]
     Tied {
@@ -47,6 +49,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Events(args) => tulle_bench::event::run(&args)?,
         Command::Run(args) if !tulle_bench::scenario::run(&args)? => return Ok(ExitCode::FAILURE),
         Command::Run(_) => {}
+        Command::Digest(args) => tulle_bench::scenario::digest(&args)?,
         Command::Tied { parent, command } => match tulle_bench::stack::tie(parent, &command)? {},
     }
     Ok(ExitCode::SUCCESS)

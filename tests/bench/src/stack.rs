@@ -6,9 +6,11 @@
 
 mod api;
 mod api_server;
+mod envoy;
 mod http;
 mod istiod;
 mod load;
+mod memory_limit;
 mod pki;
 mod ports;
 mod process;
@@ -17,10 +19,12 @@ mod tulle;
 
 pub use api::Api;
 pub use api_server::ApiServer;
+pub use envoy::{Envoy, EnvoyOptions};
 pub use http::page;
-pub use istiod::{ISTIO_NAMESPACE, Istiod, Profile};
+pub use istiod::{ISTIO_NAMESPACE, Istiod, IstiodOptions, Profile};
 pub use load::{load, remove};
+pub use memory_limit::MemoryLimit;
 pub use ports::free_port;
 pub use process::{Program, tie};
-pub use tokens::tokens;
+pub use tokens::{TOKENS_LAST, tokens};
 pub use tulle::{SYSTEM_NAMESPACE, TULLE_SERVER_NAME, Tulle, TulleOptions};

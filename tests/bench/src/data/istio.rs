@@ -1,4 +1,5 @@
-//! Istio's kinds: only what shares requests between two services, as everything else follows from the Services.
+//! Istio's kinds: what shares requests between two services, and what says which services a workload calls. Everything else
+//! follows from the Services.
 
 use serde_json::json;
 
@@ -21,6 +22,26 @@ pub(super) fn virtual_service(name: &str, next: u32) -> Object {
             "spec": {
                 "hosts": [host(name)],
                 "http": [{ "route": [route(name, 100 - next), route(&next_of(name), next)] }],
+            },
+        }),
+    }
+}
+
+/// What the pods of a workload are told of: these services only.
+pub(super) fn sidecar(workload: &str, calls: &[String]) -> Object {
+    let hosts: Vec<String> = calls
+        .iter()
+        .map(|service| format!("{NAMESPACE}/{service}.{NAMESPACE}.svc.cluster.local"))
+        .collect();
+    Object {
+        collection: format!("/apis/networking.istio.io/v1/namespaces/{NAMESPACE}/sidecars"),
+        body: json!({
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "Sidecar",
+            "metadata": { "name": workload, "namespace": NAMESPACE },
+            "spec": {
+                "workloadSelector": { "labels": { "app": workload } },
+                "egress": [{ "hosts": hosts }],
             },
         }),
     }

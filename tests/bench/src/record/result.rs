@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::quantile::Spread;
+use super::quantile::{Spread, median};
+use crate::goals::Verdict;
 use crate::wire::Kind;
 
 /// What was measured, in the order in which tables show it.
@@ -50,6 +51,11 @@ impl Stack {
         Self::IstiodDefault,
         Self::IstiodTuned,
     ];
+
+    /// Whether it is another control plane.
+    pub const fn is_peer(self) -> bool {
+        matches!(self, Self::IstiodDefault | Self::IstiodTuned)
+    }
 
     /// Its name for people.
     pub const fn label(self) -> &'static str {
@@ -107,7 +113,7 @@ impl Unit {
 }
 
 /// Three digits; what is `whole` or large in full, with groups.
-pub(super) fn digits(value: f64, whole: bool) -> String {
+pub(crate) fn digits(value: f64, whole: bool) -> String {
     let size = value.abs();
     if size < 9.995 && !whole {
         return format!("{value:.2}");
@@ -221,6 +227,12 @@ pub struct Record {
     pub versions: BTreeMap<String, String>,
     /// Which core was whose, in words.
     pub pinning: String,
+    /// The command that was run.
+    #[serde(default)]
+    pub command: String,
+    /// What became of each goal.
+    #[serde(default)]
+    pub goals: Vec<Verdict>,
     /// Every run.
     pub runs: Vec<Run>,
 }
@@ -261,6 +273,26 @@ impl Record {
         keys.into_iter()
             .filter_map(|(scenario, figure)| self.row(scenario, figure))
             .collect()
+    }
+
+    /// How many times as large a figure is of one stack as of another, run by run, the median: two that were measured one
+    /// after the other have had the same machine. `None` if no run has both.
+    pub fn paired(&self, scenario: &str, figure: &str, of: Stack, to: Stack) -> Option<f64> {
+        let value = |stack: Stack, run: usize| {
+            let of = self
+                .runs
+                .iter()
+                .find(|one| one.scenario == scenario && one.stack == stack && one.run == run)?;
+            Some(of.figures.get(figure)?.value)
+        };
+        let last = self.runs.iter().map(|run| run.run).max()?;
+        let ratios: Vec<f64> = (1..=last)
+            .filter_map(|run| {
+                let (of, to) = (value(of, run)?, value(to, run)?);
+                (to != 0.0).then(|| of / to)
+            })
+            .collect();
+        median(&ratios)
     }
 
     /// One figure of one scenario. `None` if no run has it.
@@ -322,6 +354,8 @@ mod tests {
         floor.put("last", Unit::Seconds, 1.0);
         record.runs.push(floor);
         let row = record.row("S1", "last").unwrap();
+        let paired = record.paired("S1", "last", Stack::Tulle, Stack::Floor);
+        assert_eq!(paired, Some(3.0));
         assert_eq!(row.ratio(Stack::Tulle, Stack::Floor), Some(2.0));
         assert_eq!(row.ratio(Stack::Tulle, Stack::Raw), None);
         assert_eq!((record.rows().len(), record.row("S2", "last")), (1, None));

@@ -33,10 +33,11 @@ pub fn table(rows: &[Row]) -> String {
         }));
         lines.push(line);
     }
-    render(&lines)
+    render(&lines, &[true, true])
 }
 
-fn cell(row: &Row, stack: Stack) -> String {
+/// The median, with smallest and largest where they differ from it.
+pub(super) fn cell(row: &Row, stack: Stack) -> String {
     let Some(spread) = row.stacks.get(&stack) else {
         return String::new();
     };
@@ -49,8 +50,9 @@ fn cell(row: &Row, stack: Stack) -> String {
     }
 }
 
-/// Text to the left in the first two columns, numbers to the right.
-fn render(lines: &[Vec<String>]) -> String {
+/// Lines of Markdown. Columns that are `text` have it to the left, numbers stand to the right.
+pub(super) fn render(lines: &[Vec<String>], text: &[bool]) -> String {
+    let is_text = |column: usize| text.get(column).copied().unwrap_or(false);
     let columns = lines.first().map_or(0, Vec::len);
     let widths: Vec<usize> = (0..columns)
         .map(|column| {
@@ -66,7 +68,7 @@ fn render(lines: &[Vec<String>]) -> String {
     for (at, line) in lines.iter().enumerate() {
         for (column, text) in line.iter().enumerate() {
             let width = widths[column];
-            out.push_str(&if column < 2 {
+            out.push_str(&if is_text(column) {
                 format!("| {text:<width$} ")
             } else {
                 format!("| {text:>width$} ")
@@ -76,7 +78,7 @@ fn render(lines: &[Vec<String>]) -> String {
         if at == 0 {
             for (column, width) in widths.iter().enumerate() {
                 let rule = "-".repeat(width + 1);
-                out.push_str(&if column < 2 {
+                out.push_str(&if is_text(column) {
                     format!("|{rule}-")
                 } else {
                     format!("|{rule}:")

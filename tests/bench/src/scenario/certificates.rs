@@ -18,7 +18,7 @@ pub(super) async fn record(
     run: &mut Run,
 ) -> anyhow::Result<()> {
     let server = Server::with_certificates(tools, bed).await?;
-    let up = Up::on(server, bed, count).await?;
+    let up = Up::on(server, tools, bed, count).await?;
     let sent = up
         .storm
         .report

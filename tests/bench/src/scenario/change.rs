@@ -1,6 +1,7 @@
 //! S2 and S3: an endpoint, or the weight of a route, changes for some of the proxies.
 
 use std::net::Ipv4Addr;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -38,10 +39,26 @@ impl What {
 }
 
 /// How often and how fast.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    pub(super) times: usize,
-    pub(super) apart: Duration,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// So many changes.
+    pub times: usize,
+    /// From one to the next, unless it takes longer.
+    pub apart: Duration,
+}
+
+impl FromStr for Pace {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('x').and_then(|(times, apart)| {
+            let times = times.parse().ok().filter(|times| *times > 0)?;
+            Some((times, Duration::from_millis(apart.parse().ok()?)))
+        });
+        let (times, apart) =
+            parts.ok_or_else(|| format!("'{text}' is no pace: say TIMESxMILLISECONDS"))?;
+        Ok(Self { times, apart })
+    }
 }
 
 /// Changes that many times what `count` proxies use, and records how they were told.
@@ -56,14 +73,14 @@ pub(super) async fn record(
     let told = shape.told_of(count);
     let process = up.server.process();
     // The first pays for what the others find.
-    once(up, shape, what, count, told).await?;
+    up.once(shape, what, count, told).await?;
     let before: Report = up.client.report().await?;
     let sample = process.sample()?;
     let (mut first, mut median, mut last) = (Vec::new(), Vec::new(), Vec::new());
     let mut others = 0;
     for _ in 0..pace.times {
         let started = tokio::time::Instant::now();
-        let (t0, seen) = once(up, shape, what, count, told).await?;
+        let (t0, seen) = up.once(shape, what, count, told).await?;
         let after = seen.after(t0);
         if let Some(of) = Quantiles::of(&after) {
             first.push(of.min);
@@ -92,58 +109,60 @@ pub(super) async fn record(
     Ok(())
 }
 
-/// One change, to something that was not there before.
-async fn once(
-    up: &mut Up,
-    shape: &Shape,
-    what: What,
-    count: usize,
-    told: usize,
-) -> anyhow::Result<(Nanos, Seen)> {
-    let number = CHANGES.fetch_add(1, Ordering::Relaxed);
-    let service = called_by(count);
-    let watch = Watch {
-        exact: true,
-        ..Watch::new(
-            what.kind(),
-            up.server.resource(what.kind(), &service),
-            With::Any,
-        )
-    };
-    let watch = up.client.watch(&watch).await?;
-    let t0 = match &mut up.events {
-        Some(events) => {
-            let change = match what {
-                What::Endpoint => Change::Endpoints {
-                    addresses: addresses(shape, &service, number),
-                    service,
-                },
-                What::Weight => Change::Weights {
-                    service,
-                    next: 1 + number % 97,
-                },
-            };
-            events.change(&change).await?.acknowledged
-        }
-        None => {
-            let name = up.server.resource(what.kind(), &service);
-            let event = floor::Event {
-                kind: what.kind(),
-                name,
-                streams: told,
-            };
-            let floor = up.server.as_floor();
-            let floor = floor.ok_or_else(|| anyhow::anyhow!("nobody to tell of a change"))?;
-            floor.event(&event).await?
-        }
-    };
-    let seen = up.client.seen(watch, told, LIMIT).await?;
-    anyhow::ensure!(
-        seen.acks.len() >= told,
-        "{} of {told} proxies have acknowledged a change of {what:?} after {LIMIT:?}",
-        seen.acks.len()
-    );
-    Ok((t0, seen))
+impl Up {
+    /// One change, to something that was not there before; `told` proxies of the client are waited for.
+    pub(super) async fn once(
+        &mut self,
+        shape: &Shape,
+        what: What,
+        count: usize,
+        told: usize,
+    ) -> anyhow::Result<(Nanos, Seen)> {
+        let number = CHANGES.fetch_add(1, Ordering::Relaxed);
+        let service = called_by(count);
+        let watch = Watch {
+            exact: true,
+            ..Watch::new(
+                what.kind(),
+                self.server.resource(what.kind(), &service),
+                With::Any,
+            )
+        };
+        let watch = self.client.watch(&watch).await?;
+        let t0 = match &mut self.events {
+            Some(events) => {
+                let change = match what {
+                    What::Endpoint => Change::Endpoints {
+                        addresses: addresses(shape, &service, number),
+                        service,
+                    },
+                    What::Weight => Change::Weights {
+                        service,
+                        next: 1 + number % 97,
+                    },
+                };
+                events.change(&change).await?.acknowledged
+            }
+            None => {
+                let name = self.server.resource(what.kind(), &service);
+                let event = floor::Event {
+                    kind: what.kind(),
+                    name,
+                    streams: told,
+                };
+                let floor = self.server.as_floor();
+                let floor = floor.ok_or_else(|| anyhow::anyhow!("nobody to tell of a change"))?;
+                floor.event(&event).await?
+            }
+        };
+        let seen = self.client.seen(watch, told, LIMIT).await?;
+        anyhow::ensure!(
+            seen.acks.len() >= told,
+            "{} of {told} proxies have acknowledged a change of {what:?} after {LIMIT:?}",
+            seen.acks.len()
+        );
+        Ok((t0, seen))
+    }
 }
 
 /// The endpoints of a service, one of them another each time.

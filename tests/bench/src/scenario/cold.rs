@@ -8,7 +8,6 @@ use super::figure;
 use super::server::Server;
 use super::tools::Tools;
 use crate::client::Driver;
-use crate::lines::Launch;
 use crate::record::{Run, Stack, Unit};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -34,7 +33,7 @@ pub(super) async fn record(
     if let Some(after) = server.ready_after() {
         run.put(figure::READY, Unit::Seconds, after.as_secs_f64());
     }
-    let mut client = Driver::launch(&Launch::default()).await?;
+    let mut client = Driver::launch(&tools.client()).await?;
     let t0 = client.start(&server.fleet(bed, 1)).await?;
     let one = client.complete(1, LIMIT).await?;
     let first = one.last_after(t0);

@@ -1,5 +1,7 @@
 //! The names of figures: what runs record and [`crate::goals`] compare.
 
+use crate::record::Unit;
+
 /// From the first dial, or from the event, to the first acknowledgement.
 pub(crate) const FIRST: &str = "first ACK";
 /// To the middle one.
@@ -44,6 +46,8 @@ pub(crate) const READY: &str = "start to ready";
 pub(crate) const FIRST_COMPLETE: &str = "first proxy complete";
 /// Growth of memory in an hour.
 pub(crate) const SLOPE: &str = "memory growth per hour";
+/// The same, as a share of what it is in the end.
+pub(crate) const SLOPE_SHARE: &str = "memory growth per hour ÷ memory";
 /// Growth of open files.
 pub(crate) const FILES: &str = "file descriptors gained";
 /// Requests answered in a second.
@@ -56,3 +60,37 @@ pub(crate) const ANSWER_P99: &str = "answer, p99";
 pub(crate) const ANSWER: &str = "answer, median";
 /// Certificates that a core would issue in a second.
 pub(crate) const CERTIFICATES_CORE: &str = "certificates per core";
+/// The 99th of a hundred acknowledgements of proxies that are not stuck, by what it is when none is.
+pub(crate) const OTHERS_P99: &str = "others' p99 ÷ with none stuck";
+/// The middle one, likewise.
+pub(crate) const OTHERS_MEDIAN: &str = "others' median ÷ with none stuck";
+/// Memory of the control plane, likewise.
+pub(crate) const MEMORY_STUCK: &str = "memory ÷ with none stuck";
+/// The most memory of a group with a bound, what the kernel holds for it included.
+pub(crate) const GROUP_PEAK: &str = "most memory under the limit";
+/// What Envoy has allocated.
+pub(crate) const ENVOY_HEAP: &str = "Envoy heap";
+/// What of Envoy is resident.
+pub(crate) const ENVOY_MEMORY: &str = "Envoy memory";
+/// CPU of Envoy until all of its configuration is in use.
+pub(crate) const ENVOY_CPU: &str = "Envoy CPU";
+/// From its start to then.
+pub(crate) const ENVOY_READY: &str = "Envoy ready";
+/// The 99th of a hundred acknowledgements of proxies that are not stuck while others are.
+pub(crate) const OTHERS_ACK: &str = "others' ACK, p99";
+/// Requests of live traffic that were not answered well.
+pub(crate) const FAILED: &str = "failed requests";
+
+/// The unit of a figure that nobody has measured.
+pub(crate) fn unit(figure: &str) -> Unit {
+    match figure {
+        MEMORY | MEMORY_EACH | MEMORY_IDLE | WIRE_EACH | BYTES_EACH | GROUP_PEAK | ENVOY_HEAP
+        | ENVOY_MEMORY | SLOPE => Unit::Bytes,
+        FIRST | MEDIAN | LAST | LAST_P99 | LAST_MAX | CPU | CPU_EACH | CONNECTED | READY
+        | FIRST_COMPLETE | ANSWER | ANSWER_P99 | OTHERS_ACK | ENVOY_CPU | ENVOY_READY => {
+            Unit::Seconds
+        }
+        RATE | RATE_CORE | CERTIFICATES_CORE => Unit::PerSecond,
+        _ => Unit::Count,
+    }
+}

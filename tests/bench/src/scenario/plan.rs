@@ -30,6 +30,12 @@ pub enum Id {
     S9,
     /// Changes of which no configuration follows
     S11,
+    /// All proxies connect at once, and the control plane may use 512 MiB
+    S12,
+    /// A fifth of the proxies is stuck
+    S13,
+    /// A real Envoy holds what one proxy is sent
+    S14,
 }
 
 /// A mesh and what is run on it.
@@ -39,6 +45,8 @@ pub struct Mesh {
     pub shape: Shape,
     /// In the order of their names.
     pub scenarios: Vec<Id>,
+    /// Who takes part in them, of those that the plan allows.
+    pub stacks: Vec<Stack>,
 }
 
 /// Everything that a bench does.
@@ -50,8 +58,14 @@ pub struct Plan {
     pub stacks: Vec<Stack>,
     /// How often each.
     pub runs: usize,
+    /// How often those that are peers.
+    pub peer_runs: usize,
     /// Changes of S2, S3, and how far apart.
-    pub(super) pace: Pace,
+    pub pace: Pace,
+    /// The same for peers, which take many times as long.
+    pub peer_pace: Pace,
+    /// How long each sort of webhook load goes on.
+    pub(super) webhook: Duration,
     /// How long the rolls of S4 take.
     pub(super) rolls: Vec<Duration>,
     /// How long S9 goes on.
@@ -69,7 +83,12 @@ const CONNECTED: &[Id] = &[
     Id::S8,
     Id::S9,
     Id::S11,
+    Id::S12,
+    Id::S13,
+    Id::S14,
 ];
+/// Those that change with what Tulle costs.
+const OURS: [Stack; 2] = [Stack::Tulle, Stack::Floor];
 
 impl Mesh {
     fn new(proxies: usize, services: usize, calls: Calls, scenarios: &[Id]) -> Self {
@@ -88,6 +107,14 @@ impl Mesh {
                 called_by,
             },
             scenarios: scenarios.to_vec(),
+            stacks: Stack::ALL.to_vec(),
+        }
+    }
+
+    fn only(self, stacks: &[Stack]) -> Self {
+        Self {
+            stacks: stacks.to_vec(),
+            ..self
         }
     }
 
@@ -125,6 +152,7 @@ impl Plan {
     /// The usual one.
     pub fn of(quick: bool, istiod: bool) -> Self {
         let some = Calls::Some(20);
+        let milliseconds = Duration::from_millis;
         if quick {
             let scenarios = [Id::S1, Id::S2, Id::S3, Id::S8, Id::S11];
             return Self {
@@ -132,12 +160,18 @@ impl Plan {
                     Mesh::new(500, 500, some, &scenarios),
                     Mesh::new(500, 500, Calls::All, &[Id::S1, Id::S2]),
                 ],
-                stacks: vec![Stack::Tulle, Stack::Floor],
-                runs: 3,
+                stacks: OURS.to_vec(),
+                runs: 5,
+                peer_runs: 0,
                 pace: Pace {
-                    times: 60,
-                    apart: Duration::from_millis(60),
+                    times: 40,
+                    apart: milliseconds(20),
                 },
+                peer_pace: Pace {
+                    times: 10,
+                    apart: milliseconds(300),
+                },
+                webhook: Duration::from_secs(2),
                 rolls: Vec::new(),
                 soak: None,
             };
@@ -146,22 +180,39 @@ impl Plan {
         if istiod {
             stacks.extend([Stack::IstiodDefault, Stack::IstiodTuned]);
         }
-        let storm = [Id::S1, Id::S2, Id::S8];
+        let connected: Vec<Id> = CONNECTED
+            .iter()
+            .copied()
+            .filter(|id| *id != Id::S12)
+            .collect();
+        let unscoped = [Id::S1, Id::S2, Id::S8, Id::S14];
+        let cold = [
+            Stack::Tulle,
+            Stack::Floor,
+            Stack::IstiodDefault,
+            Stack::IstiodTuned,
+        ];
         Self {
             meshes: vec![
-                Mesh::new(1_000, 1_000, some, CONNECTED),
-                Mesh::new(1_000, 1_000, Calls::All, &storm),
-                Mesh::new(100, 100, Calls::All, &[Id::S1]),
-                Mesh::new(5_000, 1_000, some, &[Id::S1]),
-                Mesh::new(100, 10_000, some, &[Id::S5]),
-                Mesh::new(100, 10_000, Calls::All, &[Id::S5]),
+                Mesh::new(1_000, 1_000, some, &connected),
+                Mesh::new(1_000, 1_000, Calls::All, &unscoped),
+                Mesh::new(100, 1_000, Calls::All, &[Id::S1, Id::S8]),
+                Mesh::new(5_000, 1_000, some, &[Id::S1, Id::S12]).only(&OURS),
+                Mesh::new(100, 10_000, some, &[Id::S5]).only(&OURS),
+                Mesh::new(10, 10_000, Calls::All, &[Id::S5]).only(&cold),
             ],
             stacks,
             runs: 5,
+            peer_runs: 5,
             pace: Pace {
-                times: 200,
-                apart: Duration::from_millis(500),
+                times: 100,
+                apart: milliseconds(40),
             },
+            peer_pace: Pace {
+                times: 20,
+                apart: milliseconds(300),
+            },
+            webhook: Duration::from_secs(3),
             rolls: [10, 30, 60].map(Duration::from_secs).to_vec(),
             soak: None,
         }

@@ -42,7 +42,7 @@ pub(super) async fn record(
     prepare(up, &service).await?;
     let process = up.server.process();
     let (sample, before) = (process.sample()?, up.client.report().await?);
-    let stale = roll(up, &service, count, over, 0).await?;
+    let stale = roll(up, shape, &service, over, 0).await?;
     let used = process.sample()?.since(&sample);
     let report = up.client.report().await?.since(&before);
     let of = Quantiles::of(&stale).unwrap_or_default();
@@ -70,14 +70,14 @@ pub(super) async fn soak(
     prepare(up, &service).await?;
     let process = up.server.process();
     // What the first roll needs stays.
-    roll(up, &service, shape.proxies, over, 0).await?;
+    roll(up, shape, &service, over, 0).await?;
     let first = process.sample()?;
     let mut samples = vec![(0.0, first.rss as f64)];
     let mut stale = Vec::new();
     let started = Instant::now();
     let mut turn = 1;
     while started.elapsed() < long {
-        stale.extend(roll(up, &service, shape.proxies, over, turn).await?);
+        stale.extend(roll(up, shape, &service, over, turn).await?);
         let now = process.sample()?;
         told(&now);
         samples.push((started.elapsed().as_secs_f64() / 3600.0, now.rss as f64));
@@ -88,7 +88,10 @@ pub(super) async fn soak(
     let of = Quantiles::of(&stale).unwrap_or_default();
     run.put(figure::LAST_P99, Unit::Seconds, of.p99);
     run.put(figure::LAST_MAX, Unit::Seconds, of.max);
-    run.put(figure::SLOPE, Unit::Bytes, slope(&samples));
+    let slope = slope(&samples);
+    run.put(figure::SLOPE, Unit::Bytes, slope);
+    let share = slope / last.rss.max(1) as f64;
+    run.put(figure::SLOPE_SHARE, Unit::Count, share);
     run.put(figure::MEMORY, Unit::Bytes, last.rss as f64);
     let gained = last.fds as f64 - first.fds as f64;
     run.put(figure::FILES, Unit::Count, gained);
@@ -131,11 +134,12 @@ async fn prepare(up: &mut Up, service: &str) -> anyhow::Result<()> {
 /// From the removal of each endpoint to the last acknowledgement of it, seconds.
 async fn roll(
     up: &mut Up,
+    shape: &Shape,
     service: &str,
-    count: usize,
     over: Duration,
     turn: usize,
 ) -> anyhow::Result<Vec<f64>> {
+    let count = shape.proxies;
     let (old, new) = (generation(turn), generation(turn + 1));
     let resource = up.server.resource(Kind::Eds, service);
     let Some(events) = &mut up.events else {
@@ -143,7 +147,9 @@ async fn roll(
     };
     let noise = Noise {
         per_second: NOISE,
-        services: (0..NOISY).map(|number| data::service(number * 7)).collect(),
+        services: (0..NOISY.min(shape.plain_services()))
+            .map(|number| data::service(number * 7 % shape.plain_services()))
+            .collect(),
     };
     events.noise(Some(noise)).await?;
     let pace = over / u32::try_from(2 * PODS)?;

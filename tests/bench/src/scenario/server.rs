@@ -1,7 +1,7 @@
 //! A control plane under measurement, whichever it is, and how its clients speak with it.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::bed::Bed;
@@ -9,9 +9,10 @@ use super::tools::Tools;
 use crate::client::{Fleet, Tls, Transport};
 use crate::data::{Dialect, MESH, NAMESPACE, PORT};
 use crate::floor::{self, Floor, Speaks};
-use crate::lines::Launch;
 use crate::record::{Process, Stack};
-use crate::stack::{Istiod, Profile, TULLE_SERVER_NAME, Tulle, TulleOptions};
+use crate::stack::{
+    Istiod, IstiodOptions, MemoryLimit, Profile, TULLE_SERVER_NAME, Tulle, TulleOptions,
+};
 use crate::wire::Kind;
 
 /// A running one; ended when this is dropped.
@@ -44,11 +45,11 @@ impl Server {
         dump: &Path,
     ) -> anyhow::Result<Self> {
         match stack {
-            Stack::Tulle => Self::tulle(tools, bed, None, false).await,
-            Stack::Floor => Self::floor(stack, bed, dump, Speaks::Ads, true).await,
-            Stack::FloorPlain => Self::floor(stack, bed, dump, Speaks::Ads, false).await,
-            Stack::Raw => Self::floor(stack, bed, dump, Speaks::Raw, true).await,
-            Stack::RawPlain => Self::floor(stack, bed, dump, Speaks::Raw, false).await,
+            Stack::Tulle => Self::tulle(tools, bed, None, false, None).await,
+            Stack::Floor => Self::floor(stack, tools, bed, dump, Speaks::Ads, true).await,
+            Stack::FloorPlain => Self::floor(stack, tools, bed, dump, Speaks::Ads, false).await,
+            Stack::Raw => Self::floor(stack, tools, bed, dump, Speaks::Raw, true).await,
+            Stack::RawPlain => Self::floor(stack, tools, bed, dump, Speaks::Raw, false).await,
             Stack::IstiodDefault => Self::istiod(stack, tools, bed, Profile::Default).await,
             Stack::IstiodTuned => Self::istiod(stack, tools, bed, Profile::Tuned).await,
         }
@@ -59,9 +60,21 @@ impl Server {
     /// # Errors
     /// It does not start.
     pub async fn with_certificates(tools: &Tools, bed: &mut Bed) -> anyhow::Result<Self> {
-        let mut server = Self::tulle(tools, bed, None, true).await?;
+        let mut server = Self::tulle(tools, bed, None, true, None).await?;
         server.secrets = true;
         Ok(server)
+    }
+
+    /// Starts Tulle in a group whose memory is bounded.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn limited(
+        tools: &Tools,
+        bed: &mut Bed,
+        limit: &MemoryLimit,
+    ) -> anyhow::Result<Self> {
+        Self::tulle(tools, bed, None, false, Some(limit)).await
     }
 
     async fn tulle(
@@ -69,11 +82,13 @@ impl Server {
         bed: &mut Bed,
         ports: Option<[u16; 4]>,
         certificates: bool,
+        limit: Option<&MemoryLimit>,
     ) -> anyhow::Result<Self> {
         let options = TulleOptions {
             program: tools.tulle.clone(),
-            core: None,
+            core: tools.server_core(),
             certificates,
+            group: limit.map(MemoryLimit::processes),
         };
         let folder = bed.next_folder("tulle");
         let tulle = match ports {
@@ -98,6 +113,7 @@ impl Server {
 
     async fn floor(
         stack: Stack,
+        tools: &Tools,
         bed: &mut Bed,
         dump: &Path,
         speaks: Speaks,
@@ -112,7 +128,7 @@ impl Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: ca.clone(),
         };
-        let driver = floor::Driver::launch(&Launch::default(), &floor).await?;
+        let driver = floor::Driver::launch(&tools.floor(), &floor).await?;
         Ok(Self {
             secrets: false,
             stack,
@@ -133,12 +149,17 @@ impl Server {
         bed: &mut Bed,
         profile: Profile,
     ) -> anyhow::Result<Self> {
-        let program: &PathBuf = tools
+        let program = tools
             .istiod
             .as_ref()
             .ok_or_else(|| anyhow::anyhow!("istiod was not given: --peer istiod=PATH"))?;
+        let options = IstiodOptions {
+            program: program.clone(),
+            profile,
+            core: tools.server_core(),
+        };
         let folder = bed.next_folder("istiod");
-        let istiod = Istiod::start(program, profile, &bed.server, &folder).await?;
+        let istiod = Istiod::start(&options, &bed.server, &folder).await?;
         Ok(Self {
             secrets: false,
             stack,
@@ -214,23 +235,38 @@ impl Server {
         fleet
     }
 
-    /// Ends it at once and, after `meanwhile`, starts another in its place.
+    /// Ends it at once and, after `meanwhile`, starts another in its place; a floor goes on.
     ///
     /// # Errors
-    /// Only Tulle can be started again; it does not start.
+    /// It does not start.
     pub async fn crash_and_start(
         self,
         tools: &Tools,
         bed: &mut Bed,
         meanwhile: impl AsyncFnOnce() -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
-        let What::Tulle(tulle) = self.what else {
-            anyhow::bail!("{} cannot be started again", self.stack.label());
-        };
-        let ports = tulle.ports();
-        drop(tulle);
-        meanwhile().await?;
-        Self::tulle(tools, bed, Some(ports), false).await
+        match self.what {
+            What::Tulle(tulle) => {
+                let ports = tulle.ports();
+                drop(tulle);
+                meanwhile().await?;
+                Self::tulle(tools, bed, Some(ports), false, None).await
+            }
+            What::Istiod(istiod) => {
+                let (ports, options) = (istiod.ports(), istiod.options.clone());
+                drop(istiod);
+                meanwhile().await?;
+                let folder = bed.next_folder("istiod");
+                let istiod = Istiod::start_at(&options, &bed.server, &folder, ports).await?;
+                Ok(Self {
+                    pid: istiod.id(),
+                    what: What::Istiod(istiod),
+                    ..self
+                })
+            }
+            // It reads nothing and has nothing to start from: its streams alone begin anew.
+            What::Floor(_) => Ok(self),
+        }
     }
 
     /// The name under which it serves what a change is about.

@@ -9,9 +9,8 @@ use super::plan::{Id, Mesh, Plan};
 use super::server::Server;
 use super::tools::Tools;
 use super::up::Up;
-use super::{certificates, cold, roll, silence, storm, warm, webhook};
+use super::{certificates, cold, envoys, limited, roll, silence, storm, stuck, warm, webhook};
 use crate::client::Driver;
-use crate::lines::Launch;
 use crate::record::{Record, Run, Stack};
 
 /// What one turn adds to the record.
@@ -33,10 +32,17 @@ pub(super) async fn run(
     record: &mut Record,
 ) -> anyhow::Result<bool> {
     let mut bed = Bed::make(tools, mesh.shape.clone()).await?;
+    let version = bed.server.api().get("/version").await?;
+    if let Some(version) = version["gitVersion"].as_str() {
+        let name = "Kubernetes".to_owned();
+        record.versions.insert(name, version.to_owned());
+    }
     let dump = dumped(tools, &mut bed).await?;
     let mut failed = false;
     for number in 1..=plan.runs {
         let mut stacks = plan.stacks.clone();
+        stacks.retain(|stack| mesh.stacks.contains(stack));
+        stacks.retain(|stack| !stack.is_peer() || number <= plan.peer_runs);
         if number % 2 == 0 {
             stacks.reverse();
         }
@@ -69,7 +75,7 @@ pub(super) async fn run(
 async fn dumped(tools: &Tools, bed: &mut Bed) -> anyhow::Result<PathBuf> {
     let file = bed.folder().join("dump");
     let server = Server::start(Stack::Tulle, tools, bed, &file).await?;
-    let mut client = Driver::launch(&Launch::default()).await?;
+    let mut client = Driver::launch(&tools.client()).await?;
     let mut fleet = server.fleet(bed, 1);
     fleet.keep = true;
     client.start(&fleet).await?;
@@ -90,10 +96,7 @@ impl Turn<'_> {
     }
 
     fn is_floor(&self) -> bool {
-        !matches!(
-            self.stack,
-            Stack::Tulle | Stack::IstiodDefault | Stack::IstiodTuned
-        )
+        self.stack != Stack::Tulle && !self.stack.is_peer()
     }
 
     fn is_raw(&self) -> bool {
@@ -149,9 +152,13 @@ impl Turn<'_> {
         self.changes(&mut up).await;
         if !self.is_floor() {
             self.source(&mut up).await;
+            self.envoy(&up, bed).await;
         }
         if self.stack == Stack::Tulle {
-            up = match self.ours(up, bed).await {
+            self.webhook(&up).await;
+        }
+        if !self.is_raw() {
+            up = match self.warm(up, bed).await {
                 Some(up) => up,
                 None => return,
             };
@@ -160,9 +167,51 @@ impl Turn<'_> {
         if let Err(error) = up.stop().await {
             eprintln!("{}: {error:#}", self.stack.label());
         }
-        if self.wants(Id::S6) && self.stack == Stack::Tulle {
+        if self.stack == Stack::Tulle {
+            self.ours(bed, plain).await;
+        }
+    }
+
+    /// What is run on a Tulle that is set otherwise. The storm without certificates took `plain` seconds of CPU.
+    async fn ours(&mut self, bed: &mut Bed, plain: f64) {
+        let count = self.mesh.shape.proxies;
+        if self.wants(Id::S6) {
             let mut run = self.run(self.label(Id::S6, ""));
             let result = certificates::record(self.tools, bed, count, plain, &mut run).await;
+            self.keep(run, result);
+        }
+        if self.wants(Id::S12) {
+            let mebibytes = limited::MEMORY >> 20;
+            let more = format!("at most {mebibytes} MiB");
+            let mut run = self.run(self.label(Id::S12, &more));
+            let result = limited::record(self.tools, bed, count, &mut run).await;
+            self.keep(run, result);
+        }
+        if self.wants(Id::S13) {
+            let new = |words: &str| self.run(self.label(Id::S13, words));
+            match stuck::record(self.tools, bed, self.plan.pace, new).await {
+                Ok(runs) => self.runs.extend(runs),
+                Err(error) => {
+                    let run = self.run(self.label(Id::S13, ""));
+                    self.keep(run, Err(error));
+                }
+            }
+        }
+    }
+
+    /// What a real Envoy makes of what a proxy is sent, as Tulle has it started and as everybody else does.
+    async fn envoy(&mut self, up: &Up, bed: &mut Bed) {
+        // Stock Envoy refuses istiod's clusters, which name extensions of Istio's own build.
+        if !self.wants(Id::S14) || self.tools.envoy.is_none() || self.stack != Stack::Tulle {
+            return;
+        }
+        for deferred in [true, false] {
+            let more = match deferred {
+                true => "Tulle's bootstrap",
+                false => "plain bootstrap",
+            };
+            let mut run = self.run(self.label(Id::S14, more));
+            let result = envoys::record(&up.server, self.tools, bed, deferred, &mut run).await;
             self.keep(run, result);
         }
     }
@@ -170,18 +219,32 @@ impl Turn<'_> {
     /// What every stack can do.
     async fn changes(&mut self, up: &mut Up) {
         let shape = &self.mesh.shape;
+        let is_peer = self.stack.is_peer();
+        let pace = if is_peer {
+            self.plan.peer_pace
+        } else {
+            self.plan.pace
+        };
+        let least = shape.called_by.first().copied().unwrap_or_default();
         for count in shape.called_by.clone() {
             for (id, what) in [(Id::S2, What::Endpoint), (Id::S3, What::Weight)] {
                 if !self.wants(id) || self.is_raw() && what == What::Weight {
                     continue;
                 }
                 let told = shape.told_of(count);
+                // Between few and all lies nothing that one would not expect, and peers take their time.
+                let (few, all) = (count == least, told == shape.proxies);
+                if self.stack == Stack::FloorPlain && !all
+                    || is_peer && !all && !(few && what == What::Endpoint)
+                {
+                    continue;
+                }
                 let more = match told == shape.proxies {
                     true => "all told".to_owned(),
                     false => format!("{told} told"),
                 };
                 let mut run = self.run(self.label(id, &more));
-                let result = change::record(up, shape, what, count, self.plan.pace, &mut run).await;
+                let result = change::record(up, shape, what, count, pace, &mut run).await;
                 self.keep(run, result);
             }
         }
@@ -196,7 +259,11 @@ impl Turn<'_> {
             self.keep(run, result);
         }
         if self.wants(Id::S4) {
-            for over in self.plan.rolls.clone() {
+            for (turn, over) in self.plan.rolls.clone().into_iter().enumerate() {
+                // That it is the same in slower rolls is to be seen once.
+                if turn > 0 && (self.number > 1 || self.stack != Stack::Tulle) {
+                    continue;
+                }
                 let more = format!("over {} s", over.as_secs());
                 let mut run = self.run(self.label(Id::S4, &more));
                 let result = roll::record(up, shape, over, &mut run).await;
@@ -217,42 +284,52 @@ impl Turn<'_> {
         }
     }
 
-    /// What only Tulle is put through. The control plane that is there afterwards, if there is one.
-    async fn ours(&mut self, mut up: Up, bed: &mut Bed) -> Option<Up> {
-        if self.wants(Id::S7) {
-            let seconds = Duration::from_secs(10);
-            for (connections, rate) in [
-                (1, None),
-                (8, None),
-                (64, None),
-                (8, Some(200)),
-                (8, Some(1_000)),
-            ] {
-                let more = match rate {
-                    None => format!("{connections} connections"),
-                    Some(rate) => format!("{rate}/s"),
-                };
-                let mut run = self.run(self.label(Id::S7, &more));
-                let result = webhook::record(&up, connections, rate, seconds, &mut run).await;
-                self.keep(run, result);
-            }
+    /// Pods are admitted.
+    async fn webhook(&mut self, up: &Up) {
+        if !self.wants(Id::S7) {
+            return;
         }
-        if self.wants(Id::S8) {
-            for changes in [0, 10] {
-                let more = match changes {
-                    0 => "nothing changed".to_owned(),
-                    changes => format!("{changes} changes meanwhile"),
-                };
-                let mut run = self.run(self.label(Id::S8, &more));
-                match warm::record(up, self.tools, bed, changes, &mut run).await {
-                    Ok(back) => {
-                        up = back;
-                        self.keep(run, Ok(()));
-                    }
-                    Err(error) => {
-                        self.keep(run, Err(error));
-                        return None;
-                    }
+        for (connections, rate) in [
+            (1, None),
+            (8, None),
+            (64, None),
+            (8, Some(200)),
+            (8, Some(1_000)),
+        ] {
+            let more = match rate {
+                None => format!("{connections} connections"),
+                Some(rate) => format!("{rate}/s"),
+            };
+            let mut run = self.run(self.label(Id::S7, &more));
+            let time = self.plan.webhook;
+            let result = webhook::record(up, connections, rate, time, &mut run).await;
+            self.keep(run, result);
+        }
+    }
+
+    /// The control plane crashes and comes back; what is there afterwards, if anything is. Of a floor, which has nothing to
+    /// come back with, only the streams begin anew.
+    async fn warm(&mut self, mut up: Up, bed: &mut Bed) -> Option<Up> {
+        if !self.wants(Id::S8) {
+            return Some(up);
+        }
+        for changes in [0, 10] {
+            if changes > 0 && self.stack != Stack::Tulle {
+                continue;
+            }
+            let more = match changes {
+                0 => "nothing changed".to_owned(),
+                changes => format!("{changes} changes meanwhile"),
+            };
+            let mut run = self.run(self.label(Id::S8, &more));
+            match warm::record(up, self.tools, bed, changes, &mut run).await {
+                Ok(back) => {
+                    up = back;
+                    self.keep(run, Ok(()));
+                }
+                Err(error) => {
+                    self.keep(run, Err(error));
+                    return None;
                 }
             }
         }

@@ -6,16 +6,15 @@ use std::time::Duration;
 use super::bed::Bed;
 use super::server::Server;
 use super::tools::Tools;
-use crate::client::{Completion, Driver, Report};
+use crate::client::{Completion, Driver, Fleet, Report};
 use crate::clock::{Nanos, between};
 use crate::event;
-use crate::lines::Launch;
 use crate::record::{Sample, Stack};
 
 /// The longest storm.
-const LIMIT: Duration = Duration::from_secs(240);
+pub(super) const LIMIT: Duration = Duration::from_secs(240);
 /// After the last proxy is complete memory settles for so long.
-const SETTLE: Duration = Duration::from_secs(2);
+pub(super) const SETTLE: Duration = Duration::from_secs(2);
 
 /// A control plane, its proxies, and what changes what it reads.
 #[derive(Debug)]
@@ -51,17 +50,24 @@ impl Up {
         dump: &Path,
         count: usize,
     ) -> anyhow::Result<Self> {
-        Self::on(Server::start(stack, tools, bed, dump).await?, bed, count).await
+        let server = Server::start(stack, tools, bed, dump).await?;
+        Self::on(server, tools, bed, count).await
     }
 
     /// Starts `count` proxies at once on a control plane that runs.
-    pub(super) async fn on(server: Server, bed: &Bed, count: usize) -> anyhow::Result<Self> {
+    pub(super) async fn on(
+        server: Server,
+        tools: &Tools,
+        bed: &Bed,
+        count: usize,
+    ) -> anyhow::Result<Self> {
         let events = match server.dialect() {
             Some(dialect) => Some(bed.events(dialect).await?),
             None => None,
         };
-        let mut client = Driver::launch(&Launch::default()).await?;
-        let storm = Storm::of(&server, &mut client, bed, count).await?;
+        let mut client = Driver::launch(&tools.client()).await?;
+        let fleet = server.fleet(bed, count);
+        let storm = Storm::of(&server, &mut client, &fleet).await?;
         Ok(Self {
             server,
             client,
@@ -80,16 +86,17 @@ impl Up {
 }
 
 impl Storm {
-    async fn of(
+    /// Starts these proxies, and waits until all of them are complete.
+    pub(super) async fn of(
         server: &Server,
         client: &mut Driver,
-        bed: &Bed,
-        count: usize,
+        fleet: &Fleet,
     ) -> anyhow::Result<Self> {
+        let count = fleet.count;
         let process = server.process();
         let idle = process.sample()?;
         process.forget_peak()?;
-        let t0 = client.start(&server.fleet(bed, count)).await?;
+        let t0 = client.start(fleet).await?;
         let completion = client.complete(count, LIMIT).await?;
         let done = process.sample()?;
         let report = client.report().await?;

@@ -23,7 +23,10 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// Starts both below `folder`. `node` is the program of `tests/cluster/node`, which is whatever it is called.
+    /// What of its folder is worth keeping once it has ended: what was written, and the key that signed tokens.
+    pub const LASTS: [&str; 3] = ["etcd", "pki/accounts.key", "pki/accounts.pub"];
+
+    /// Starts both below `folder`, on what [`ApiServer::LASTS`] of another if that is there. `node` is the program of `tests/cluster/node`, which is whatever it is called.
     ///
     /// # Errors
     /// They could not be started, or are not ready in time.
@@ -31,7 +34,10 @@ impl ApiServer {
         let bin = folder.join("bin");
         std::fs::create_dir_all(&bin)?;
         for name in ["etcd", "kube-apiserver", "kubectl"] {
-            std::os::unix::fs::symlink(node, bin.join(name)).context(name)?;
+            let link = bin.join(name);
+            if !link.exists() {
+                std::os::unix::fs::symlink(node, link).context(name)?;
+            }
         }
         let (clients, peers, port) = (free_port()?, free_port()?, free_port()?);
         let kubeconfig = folder.join("kubeconfig");
@@ -78,11 +84,11 @@ impl ApiServer {
             .arg(format!("--service-account-issuer={ISSUER}"))
             .arg(format!(
                 "--service-account-key-file={}",
-                file("accounts.pub")
+                file(pki::ACCOUNTS_PUBLIC)
             ))
             .arg(format!(
                 "--service-account-signing-key-file={}",
-                file("accounts.key")
+                file(pki::ACCOUNTS_KEY)
             ))
             // Room for ten thousand Services and more.
             .arg("--service-cluster-ip-range=10.0.0.0/16")
@@ -118,6 +124,15 @@ impl ApiServer {
     /// The administrator's client.
     pub fn api(&self) -> &Api {
         &self.api
+    }
+
+    /// Ends both, so that what was written is whole.
+    ///
+    /// # Errors
+    /// They do not end.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        self.server.kill()?;
+        self.etcd.stop()
     }
 
     /// Fails if one of the two has ended.

@@ -15,7 +15,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub async fn page(port: u16, path: &str) -> anyhow::Result<String> {
     let ask = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
+        // Envoy answers nothing older.
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await?;
@@ -23,7 +25,38 @@ pub async fn page(port: u16, path: &str) -> anyhow::Result<String> {
         let (head, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
         let status = head.split(' ').nth(1).unwrap_or_default();
         anyhow::ensure!(status == "200", "{path} is answered {status}");
-        Ok(body.to_owned())
+        let head = head.to_ascii_lowercase();
+        match head.contains("transfer-encoding: chunked") {
+            true => whole(body).context("chunks that cannot be read"),
+            false => Ok(body.to_owned()),
+        }
     };
     tokio::time::timeout(LIMIT, ask).await?
+}
+
+/// What was sent in chunks, each after its size; an empty one is the last.
+fn whole(chunks: &str) -> Option<String> {
+    let (mut text, mut rest) = (String::new(), chunks);
+    loop {
+        let (size, after) = rest.split_once("\r\n")?;
+        let size = size.split(';').next().unwrap_or(size).trim();
+        let size = usize::from_str_radix(size, 16).ok()?;
+        if size == 0 {
+            return Some(text);
+        }
+        text.push_str(after.get(..size)?);
+        rest = after.get(size..)?.strip_prefix("\r\n")?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_become_whole() {
+        let text = "4\r\nab\r\n\r\n1;x\r\nc\r\n0\r\n\r\n";
+        assert_eq!(whole(text).unwrap(), "ab\r\nc");
+        assert!(whole("5\r\nab").is_none() && whole("x\r\n").is_none());
+    }
 }

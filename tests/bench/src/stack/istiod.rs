@@ -1,12 +1,12 @@
 //! istiod, from a binary that whoever runs the bench has: on its plaintext port, against the same API server.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::http::page;
+use super::tulle::pinned;
 use super::{ApiServer, Program, free_port};
 
 /// Where it keeps what is its own.
@@ -37,10 +37,24 @@ impl Profile {
     }
 }
 
+/// How it is run.
+#[derive(Debug, Clone)]
+pub struct IstiodOptions {
+    /// The program.
+    pub program: PathBuf,
+    /// How it is set.
+    pub profile: Profile,
+    /// The only core that it may run on, if it is pinned.
+    pub core: Option<usize>,
+}
+
 /// A running one; ended when this is dropped.
 #[derive(Debug)]
 pub struct Istiod {
     process: Program,
+    /// How it was started.
+    pub options: IstiodOptions,
+    monitoring: u16,
     /// The plaintext xDS port.
     pub xds: u16,
     /// The port of its debug pages.
@@ -55,13 +69,12 @@ impl Istiod {
     /// # Errors
     /// It cannot be started, or is not ready in time.
     pub async fn start(
-        program: &PathBuf,
-        profile: Profile,
+        options: &IstiodOptions,
         api: &ApiServer,
         folder: &Path,
     ) -> anyhow::Result<Self> {
         let ports = [free_port()?, free_port()?, free_port()?];
-        Self::start_at(program, profile, api, folder, ports).await
+        Self::start_at(options, api, folder, ports).await
     }
 
     /// As [`Istiod::start`], at these ports: xDS, debug pages, metrics.
@@ -69,8 +82,7 @@ impl Istiod {
     /// # Errors
     /// As [`Istiod::start`].
     pub async fn start_at(
-        program: &PathBuf,
-        profile: Profile,
+        options: &IstiodOptions,
         api: &ApiServer,
         folder: &Path,
         ports: [u16; 3],
@@ -85,7 +97,7 @@ impl Istiod {
         });
         let maps = format!("/api/v1/namespaces/{ISTIO_NAMESPACE}/configmaps");
         api.api().create(&maps, &settings).await?;
-        let mut command = Command::new(program);
+        let mut command = pinned(&options.program, options.core);
         command
             .arg("discovery")
             .arg("--kubeconfig")
@@ -99,17 +111,24 @@ impl Istiod {
             .env("POD_NAMESPACE", ISTIO_NAMESPACE)
             .env("PILOT_CERT_PROVIDER", "none")
             .env("ENABLE_CA_SERVER", "false")
-            .envs(profile.environment().iter().copied());
+            .envs(options.profile.environment().iter().copied());
         let mut process = Program::start("istiod", &folder.join("logs"), &command)?;
         let ready_after = process
             .wait_until(LIMIT, async || page(http, "/ready").await.is_ok())
             .await?;
         Ok(Self {
             process,
+            options: options.clone(),
+            monitoring,
             xds,
             http,
             ready_after,
         })
+    }
+
+    /// All its ports, for one that is to take its place.
+    pub fn ports(&self) -> [u16; 3] {
+        [self.xds, self.http, self.monitoring]
     }
 
     /// The process.

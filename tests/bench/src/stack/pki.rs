@@ -9,7 +9,12 @@ use rcgen::{
     KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize, SanType,
 };
 
-/// Makes all of them in `folder`, and a kubeconfig of the administrator for the API server at `port`.
+/// The key that signs tokens of service accounts.
+pub(super) const ACCOUNTS_KEY: &str = "accounts.key";
+/// What they are verified by.
+pub(super) const ACCOUNTS_PUBLIC: &str = "accounts.pub";
+
+/// Makes all of them in `folder`, but for the keys of tokens that are there, and a kubeconfig of the administrator for the API server at `port`.
 ///
 /// # Errors
 /// A file could not be written.
@@ -27,10 +32,13 @@ pub(super) fn make(folder: &Path, kubeconfig: &Path, port: u16) -> anyhow::Resul
     std::fs::write(folder.join("ca.crt"), authority.pem())?;
     let issuer = Issuer::new(params, key);
 
-    // As in most clusters.
-    let accounts = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
-    std::fs::write(folder.join("accounts.key"), accounts.serialize_pem())?;
-    std::fs::write(folder.join("accounts.pub"), accounts.public_key_pem())?;
+    // Tokens that were made before stay valid.
+    if !folder.join(ACCOUNTS_KEY).exists() {
+        // As in most clusters.
+        let accounts = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
+        std::fs::write(folder.join(ACCOUNTS_KEY), accounts.serialize_pem())?;
+        std::fs::write(folder.join(ACCOUNTS_PUBLIC), accounts.public_key_pem())?;
+    }
 
     let mut server = named("apiserver", None);
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];

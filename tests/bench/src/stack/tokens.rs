@@ -1,5 +1,7 @@
 //! The proxies' tokens, from the API server itself: each bound to its pod, as the kubelet would have asked for it.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Method;
@@ -10,8 +12,10 @@ use crate::data::{ACCOUNT, NAMESPACE, pod};
 
 /// Calls under way at the same time.
 const PARALLEL: usize = 32;
-/// The longest run is shorter, in seconds.
-const VALID: u64 = 6 * 3600;
+/// How long a token is valid, seconds: what is kept of a mesh is used for a part of it ([`TOKENS_LAST`]).
+const VALID: u64 = 30 * 24 * 3600;
+/// How long after they were made tokens may be used for a run.
+pub const TOKENS_LAST: Duration = Duration::from_secs(VALID - 24 * 3600);
 
 /// The tokens of the first `count` pods for this audience, in their order.
 ///

@@ -28,6 +28,8 @@ pub struct TulleOptions {
     pub core: Option<usize>,
     /// Whether proxies are given certificates for mutual TLS among themselves.
     pub certificates: bool,
+    /// The group that it runs in, if its memory is bounded ([`super::MemoryLimit::processes`]).
+    pub group: Option<PathBuf>,
 }
 
 /// A running one; ended when this is dropped.
@@ -87,7 +89,17 @@ impl Tulle {
              \x20 listen: {{address: 127.0.0.1, xds: {xds}, admin: {admin}, webhook: {webhook}, dns: {dns}}}\n"
         );
         std::fs::write(&config, text)?;
-        let mut command = pinned(&options.program, options.core);
+        let mut command = match &options.group {
+            None => pinned(&options.program, options.core),
+            Some(group) => {
+                let mut command = Command::new("sh");
+                command
+                    .args(["-c", "echo $$ >\"$0\" && exec \"$@\""])
+                    .arg(group)
+                    .arg(&options.program);
+                command
+            }
+        };
         command
             .args(["serve", "--kubernetes", "--pod-name", "tulle-0"])
             .args(["--pod-namespace", SYSTEM_NAMESPACE])

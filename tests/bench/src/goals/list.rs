@@ -1,0 +1,238 @@
+//! The list of them.
+
+use super::Bound::{AtLeast, AtMost, Times, TimesThat};
+use super::{Goal, goal};
+use crate::record::Stack::{Floor, IstiodDefault, IstiodTuned, Raw, Tulle};
+use crate::scenario::figure;
+
+/// What a proxy holds in a mesh where nobody says who calls whom, in an Envoy that nobody has tuned.
+const UNSCOPED: (&str, &str) = ("S14", "all called, plain bootstrap");
+const MIB: f64 = 1_048_576.0;
+
+/// A change is told to few if its scenario says so; to all, otherwise.
+pub(super) const GOALS: &[Goal] = &[
+    goal(
+        "G1",
+        ("S1", "all called"),
+        figure::MEMORY_EACH,
+        Times(1.5, Floor),
+    ),
+    goal(
+        "G1",
+        ("S1 1000×1000", "all called"),
+        figure::MEMORY_EACH,
+        Times(1.0 / 20.0, IstiodDefault),
+    ),
+    goal(
+        "G1",
+        ("S1 1000×1000", "all called"),
+        figure::MEMORY_EACH,
+        Times(1.0 / 20.0, IstiodTuned),
+    ),
+    goal(
+        "G2",
+        ("S5", "×10000"),
+        figure::MEMORY_IDLE,
+        AtMost(60.0 * MIB),
+    ),
+    goal(
+        "G2",
+        ("S5", "×10000"),
+        figure::MEMORY_IDLE,
+        Times(0.1, IstiodDefault),
+    ),
+    goal(
+        "G2",
+        ("S5", "×10000"),
+        figure::MEMORY_IDLE,
+        Times(0.1, IstiodTuned),
+    ),
+    goal("G3", ("S1", ""), figure::PEAK, AtMost(1.2)),
+    goal("G3", ("S1", ""), figure::REFUSED, AtMost(0.0)),
+    goal("G3", ("S12 5000", ""), figure::LAST, AtMost(60.0)),
+    goal("G3", ("S12 5000", ""), figure::REFUSED, AtMost(0.0)),
+    goal(
+        "G3",
+        ("S12 5000", ""),
+        figure::GROUP_PEAK,
+        AtMost(512.0 * MIB),
+    ),
+    goal("G4", ("S1", ""), figure::LAST, Times(1.5, Floor)),
+    goal(
+        "G4",
+        ("S1 1000×1000", "all called"),
+        figure::LAST,
+        Times(1.0 / 12.0, IstiodDefault),
+    ),
+    goal(
+        "G4",
+        ("S1 1000×1000", "all called"),
+        figure::LAST,
+        Times(1.0 / 8.0, IstiodTuned),
+    ),
+    goal("G5", ("S2", ", 10 told"), figure::LAST, AtMost(0.004)),
+    goal("G5", ("S2", ", 10 told"), figure::LAST_P99, AtMost(0.010)),
+    goal("G5", ("S2", ", 10 told"), figure::OTHERS, AtMost(0.0)),
+    goal(
+        "G5",
+        ("S2 1000×1000", ", 10 told"),
+        figure::LAST,
+        Times(1.0 / 25.0, IstiodDefault),
+    ),
+    goal(
+        "G5",
+        ("S2 1000×1000", ", 10 told"),
+        figure::LAST,
+        Times(1.0 / 4.0, IstiodTuned),
+    ),
+    goal("G6", ("S2", "all told"), figure::LAST, Times(1.5, Floor)),
+    goal("G6", ("S2", "all told"), figure::LAST, Times(3.0, Raw)),
+    goal(
+        "G6",
+        ("S2 1000×1000", "all told"),
+        figure::LAST,
+        Times(1.0 / 8.0, IstiodDefault),
+    ),
+    goal(
+        "G6",
+        ("S2 1000×1000", "all told"),
+        figure::LAST,
+        Times(1.0 / 3.0, IstiodTuned),
+    ),
+    goal("G7", ("S3", "all told"), figure::LAST, Times(1.5, Floor)),
+    goal(
+        "G7",
+        ("S3 1000×1000", "all told"),
+        figure::LAST,
+        Times(1.0 / 8.0, IstiodDefault),
+    ),
+    goal("G7", ("S3", ", 10 told"), figure::OTHERS, AtMost(0.0)),
+    goal("G8", ("S2", "all told"), figure::CPU_EACH, AtMost(40e-6)),
+    goal(
+        "G7",
+        ("S3 1000×1000", "all told"),
+        figure::LAST,
+        Times(1.0 / 3.0, IstiodTuned),
+    ),
+    goal(
+        "G8",
+        ("S2 1000×1000", "all told"),
+        figure::CPU_EACH,
+        Times(0.1, IstiodTuned),
+    ),
+    goal("G9", ("S4", ""), figure::LAST_MAX, AtMost(0.150)),
+    goal(
+        "G9",
+        ("S4", ""),
+        figure::LAST_MAX,
+        Times(1.0 / 30.0, IstiodDefault),
+    ),
+    goal("G10", ("S10", ""), figure::FAILED, AtMost(0.0)),
+    goal(
+        "G11",
+        ("S2", "all told"),
+        figure::WIRE_EACH,
+        Times(1.15, Floor),
+    ),
+    goal(
+        "G11",
+        ("S2", "all told"),
+        figure::WIRE_EACH,
+        Times(0.5, IstiodDefault),
+    ),
+    goal(
+        "G12",
+        ("S8", "nothing changed"),
+        figure::RESOURCES_EACH,
+        AtMost(0.0),
+    ),
+    goal(
+        "G12",
+        ("S8", "nothing changed"),
+        figure::WIRE_EACH,
+        Times(1.0 / 500.0, IstiodDefault),
+    ),
+    goal(
+        "G12",
+        ("S8", "nothing changed"),
+        figure::LAST,
+        Times(1.5, Floor),
+    ),
+    goal("G13", ("S5", "×10000"), figure::FIRST_COMPLETE, AtMost(0.5)),
+    goal(
+        "G13",
+        ("S5", "×10000"),
+        figure::FIRST_COMPLETE,
+        Times(0.1, IstiodDefault),
+    ),
+    goal(
+        "G14",
+        ("S14", "20 called, Tulle's bootstrap"),
+        figure::ENVOY_HEAP,
+        TimesThat(1.0 / 8.0, Tulle, UNSCOPED),
+    ),
+    goal(
+        "G14",
+        ("S14", "20 called, Tulle's bootstrap"),
+        figure::ENVOY_MEMORY,
+        TimesThat(0.6, Tulle, UNSCOPED),
+    ),
+    goal(
+        "G14",
+        ("S14", "20 called, Tulle's bootstrap"),
+        figure::ENVOY_CPU,
+        TimesThat(1.0 / 20.0, Tulle, UNSCOPED),
+    ),
+    goal(
+        "G15",
+        ("S6", ""),
+        figure::CERTIFICATES_CORE,
+        AtLeast(6_000.0),
+    ),
+    goal("G16", ("S7", "200/s"), figure::ANSWER_P99, AtMost(0.002)),
+    goal("G17", ("S9", ""), figure::FILES, AtMost(0.0)),
+    goal("G17", ("S9", ""), figure::SLOPE_SHARE, AtMost(0.01)),
+    goal("G18", ("S11", ""), figure::MESSAGES, AtMost(0.0)),
+    goal(
+        "G18",
+        ("S11", ""),
+        figure::CPU_EACH,
+        Times(1.0 / 50.0, IstiodDefault),
+    ),
+    goal("stuck", ("S13", ""), figure::MEMORY_STUCK, AtMost(1.1)),
+    goal("stuck", ("S13", ""), figure::OTHERS_P99, AtMost(1.1)),
+];
+
+/// What a change to a hot path must not go beyond. Counts and bytes are the same in every run and bounded by the goal;
+/// memory and CPU are steady and get some room; waiting times on a busy machine are not, and get more.
+pub(super) const GUARDS: &[Goal] = &[
+    goal("storm", ("S1", ""), figure::REFUSED, AtMost(0.0)),
+    goal("storm", ("S1", ""), figure::PEAK, AtMost(1.2)),
+    goal("storm", ("S1", ""), figure::MEMORY_EACH, Times(3.0, Floor)),
+    goal("storm", ("S1", ""), figure::CPU, Times(6.0, Floor)),
+    goal("storm", ("S1", ""), figure::LAST, Times(4.0, Floor)),
+    goal("few", ("S2", ", 10 told"), figure::OTHERS, AtMost(0.0)),
+    goal("few", ("S3", ", 10 told"), figure::OTHERS, AtMost(0.0)),
+    goal("few", ("S2", ", 10 told"), figure::LAST, AtMost(0.010)),
+    goal("all", ("S2", "all told"), figure::LAST, Times(2.5, Floor)),
+    goal("all", ("S3", "all told"), figure::LAST, Times(3.0, Floor)),
+    goal(
+        "all",
+        ("S2", "all told"),
+        figure::CPU_EACH,
+        Times(3.0, Floor),
+    ),
+    goal(
+        "all",
+        ("S2", "all told"),
+        figure::WIRE_EACH,
+        Times(1.15, Floor),
+    ),
+    goal(
+        "warm",
+        ("S8", "nothing changed"),
+        figure::RESOURCES_EACH,
+        AtMost(0.0),
+    ),
+    goal("idle", ("S11", ""), figure::MESSAGES, AtMost(0.0)),
+];
