@@ -193,6 +193,15 @@ impl Engine {
         stats
     }
 
+    /// The endpoint sets that are kept up to date.
+    #[cfg(test)]
+    pub(crate) fn followed(&self) -> impl Iterator<Item = &EndpointSetId> {
+        self.slots.keys().filter_map(|key| match key {
+            Key::Node(Node::Endpoints(set)) => Some(set),
+            _ => None,
+        })
+    }
+
     /// The pods of a namespace that a selector fits, sorted by name; `Fact::Pods` of it must be known.
     pub(crate) fn selected_pods(&self, namespace: &Str, selector: &Selector) -> Vec<Held<Pod>> {
         let names = self.pod_selectors.pods(namespace, selector);

@@ -182,6 +182,12 @@ impl Index {
     pub fn stats(&self) -> Stats {
         self.engine.stats()
     }
+
+    /// The endpoint sets that it keeps up to date.
+    #[cfg(test)]
+    pub(crate) fn followed(&self) -> impl Iterator<Item = &EndpointSetId> {
+        self.engine.followed()
+    }
 }
 
 /// The oracle: the index of these inputs, made at once and without a past.

@@ -48,9 +48,10 @@ pub(super) struct Content(u128);
 impl Content {
     /// Two are equal where [`Observed::says_the_same`].
     pub(super) fn of(observed: &Observed) -> Self {
-        // A tree that was read from JSON can be written as JSON.
         let text = serde_json::to_vec(&(&observed.object, &observed.unknown_fields));
-        Self(xxh3_128(&text.unwrap_or_default()))
+        Self(xxh3_128(
+            &text.expect("what was read from JSON can be written as JSON"),
+        ))
     }
 }
 
