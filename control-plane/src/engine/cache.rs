@@ -1,9 +1,9 @@
-//! Encoded resources, shared between all groups that hold an equal one.
+//! Encoded resources and assignments, shared between all groups that hold an equal one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
-use tulle_envoy::Compiled;
+use tulle_envoy::{Assignment, Compiled};
 use tulle_model::{ObjectId, Str};
 use tulle_xds::{Resource, TypeUrl};
 
@@ -18,6 +18,7 @@ pub(super) struct Encoded {
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     known: HashMap<(TypeUrl, Str, String), Weak<Encoded>>,
+    assignments: HashSet<Arc<Assignment>>,
     added: usize,
 }
 
@@ -59,10 +60,23 @@ impl Cache {
         encoded
     }
 
+    /// The assignment as others hold it, if any does.
+    pub(super) fn assignment(&mut self, assignment: Assignment) -> Arc<Assignment> {
+        if let Some(known) = self.assignments.get(&assignment) {
+            return known.clone();
+        }
+        let assignment = Arc::new(assignment);
+        self.assignments.insert(assignment.clone());
+        self.added += 1;
+        assignment
+    }
+
     /// Drops entries that no group holds any more, once there are enough new ones to make it worth while.
     pub(super) fn forget_unused(&mut self) {
         if self.added > 1024.max(self.known.len() / 2) {
             self.known.retain(|_, encoded| encoded.strong_count() > 0);
+            self.assignments
+                .retain(|known| Arc::strong_count(known) > 1);
             self.added = 0;
         }
     }

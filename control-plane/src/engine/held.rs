@@ -1,27 +1,30 @@
 //! What one open group holds, and what changes in it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tulle_envoy::{Assignment, Plan, plan};
+use tulle_envoy::{Assignment, Plan, Planned, plan};
 use tulle_index::Index;
+use tulle_model::ObjectId;
 use tulle_model::endpoint::EndpointSetId;
 use tulle_model::linked::ProxyView;
 use tulle_model::settings::Settings;
-use tulle_model::{ObjectId, Str};
 use tulle_xds::{Change, Resource, TypeUrl};
 
 use super::cache::{Cache, Encoded};
 use super::group::Group;
 
-type Key = (TypeUrl, Str);
-
-/// A group's resources by type and name, and where its endpoints come from.
+/// A group's resources, and where its endpoints come from.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    resources: BTreeMap<Key, Arc<Encoded>>,
-    /// Endpoint sets, each with the assignments that show it.
-    assignments: BTreeMap<EndpointSetId, BTreeSet<Assignment>>,
+    /// Sorted by type and name, each once.
+    resources: Vec<Arc<Encoded>>,
+    /// What shows endpoints, sorted by their sets.
+    assignments: Vec<Arc<Assignment>>,
+}
+
+fn key(encoded: &Encoded) -> (TypeUrl, &str) {
+    (encoded.resource.type_url(), encoded.resource.name())
 }
 
 impl Held {
@@ -32,15 +35,13 @@ impl Held {
 
     /// The endpoint sets that the group's assignments show.
     pub(super) fn endpoint_sets(&self) -> impl Iterator<Item = &EndpointSetId> {
-        self.assignments.keys()
+        self.assignments.iter().map(|assignment| &assignment.set)
     }
 
     /// All that the group holds.
     pub(super) fn resources(&self) -> Vec<Arc<Resource>> {
-        self.resources
-            .values()
-            .map(|held| held.resource.clone())
-            .collect()
+        let held = self.resources.iter();
+        held.map(|held| held.resource.clone()).collect()
     }
 
     /// The group's view is different, or is looked at for the first time.
@@ -56,27 +57,31 @@ impl Held {
             resources,
             assignments,
         } = plan(view, group.capture, settings);
-        let mut gone: BTreeSet<Key> = self.resources.keys().cloned().collect();
         let mut changes = Vec::new();
+        let mut now = Vec::with_capacity(resources.len() + assignments.len());
         for planned in resources {
-            let key = (TypeUrl::new(planned.type_url), planned.name.clone());
-            gone.remove(&key);
-            if !self.holds(&key, &planned.version) {
-                let encoded = cache.get(key.0, &key.1, &planned.version, || planned.compile());
-                self.put(key, encoded, &mut changes);
-            }
+            let Planned { name, version, .. } = &planned;
+            let type_url = TypeUrl::new(planned.type_url);
+            let encoded = self.with(type_url, name, version).unwrap_or_else(|| {
+                let encoded = cache.get(type_url, name, version, || planned.compile());
+                changes.push(Change::Put(encoded.resource.clone()));
+                encoded
+            });
+            now.push(encoded);
         }
-        self.assignments.clear();
+        let mut shown = Vec::with_capacity(assignments.len());
         for assignment in assignments {
-            gone.remove(&(TypeUrl::EDS, assignment.name.clone()));
-            self.put_endpoints(&assignment, index, cache, &mut changes);
-            let of_set = self.assignments.entry(assignment.set.clone()).or_default();
-            of_set.insert(assignment);
+            now.push(self.endpoints(&assignment, index, cache, &mut changes));
+            shown.push(cache.assignment(assignment));
         }
-        for (type_url, name) in gone {
-            self.resources.remove(&(type_url, name.clone()));
-            changes.push(Change::Remove(type_url, name));
-        }
+        shown.sort_by(|a, b| a.set.cmp(&b.set));
+        self.assignments = shown;
+        now.sort_by(|a, b| key(a).cmp(&key(b)));
+        let before = std::mem::replace(&mut self.resources, now);
+        let gone = before.iter().filter(|held| self.place(key(held)).is_err());
+        changes.extend(
+            gone.map(|held| Change::Remove(held.resource.type_url(), held.resource.name().clone())),
+        );
         changes
     }
 
@@ -87,57 +92,61 @@ impl Held {
         index: &Index,
         cache: &mut Cache,
     ) -> Vec<Change> {
-        let touched: Vec<Assignment> = changed
-            .iter()
-            .filter_map(|set| self.assignments.get(set))
-            .flatten()
-            .cloned()
-            .collect();
         let mut changes = Vec::new();
-        for assignment in touched {
-            self.put_endpoints(&assignment, index, cache, &mut changes);
+        for set in changed {
+            let first = self.assignments.partition_point(|own| own.set < *set);
+            let touched: Vec<Arc<Assignment>> = self.assignments[first..]
+                .iter()
+                .take_while(|own| own.set == *set)
+                .cloned()
+                .collect();
+            for assignment in touched {
+                let encoded = self.endpoints(&assignment, index, cache, &mut changes);
+                if let Ok(place) = self.place(key(&encoded)) {
+                    self.resources[place] = encoded;
+                }
+            }
         }
         changes
     }
 
-    fn put_endpoints(
-        &mut self,
+    /// An assignment as it is now; noted if it was not so.
+    fn endpoints(
+        &self,
         assignment: &Assignment,
         index: &Index,
         cache: &mut Cache,
         changes: &mut Vec<Change>,
-    ) {
+    ) -> Arc<Encoded> {
         let Assignment {
             name,
             set,
             health_check_port,
         } = assignment;
-        let endpoints = index.endpoints(set);
-        let key = (TypeUrl::EDS, name.clone());
-        let compiled = tulle_envoy::endpoints(name, &endpoints, *health_check_port);
-        if !self.holds(&key, &compiled.version) {
+        let compiled = tulle_envoy::endpoints(name, &index.endpoints(set), *health_check_port);
+        let held = self.with(TypeUrl::EDS, name, &compiled.version);
+        held.unwrap_or_else(|| {
             let version = compiled.version.clone();
-            let encoded = cache.get(key.0, name, &version, || compiled);
-            self.put(key, encoded, changes);
-        }
+            let encoded = cache.get(TypeUrl::EDS, name, &version, || compiled);
+            changes.push(Change::Put(encoded.resource.clone()));
+            encoded
+        })
     }
 
-    fn holds(&self, key: &Key, version: &str) -> bool {
+    fn place(&self, wanted: (TypeUrl, &str)) -> Result<usize, usize> {
         self.resources
-            .get(key)
-            .is_some_and(|held| &**held.resource.version() == version)
+            .binary_search_by(|held| key(held).cmp(&wanted))
     }
 
-    fn put(&mut self, key: Key, encoded: Arc<Encoded>, changes: &mut Vec<Change>) {
-        changes.push(Change::Put(encoded.resource.clone()));
-        self.resources.insert(key, encoded);
+    /// What is held under a name, if it is of this version.
+    fn with(&self, type_url: TypeUrl, name: &str, version: &str) -> Option<Arc<Encoded>> {
+        let held = &self.resources[self.place((type_url, name)).ok()?];
+        (**held.resource.version() == *version).then(|| held.clone())
     }
 
     /// The objects from which a resource was made.
     pub(super) fn origins(&self, type_url: TypeUrl, name: &str) -> Vec<ObjectId> {
-        self.resources
-            .get(&(type_url, name.into()))
-            .map(|held| held.origins.clone())
-            .unwrap_or_default()
+        let place = self.place((type_url, name)).ok();
+        place.map_or_else(Vec::new, |place| self.resources[place].origins.clone())
     }
 }
