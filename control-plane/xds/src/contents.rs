@@ -1,15 +1,19 @@
 //! What one scope holds at one moment, and what changed in it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::layer::{Layer, Sorted};
 use crate::pool::Pool;
 use crate::resource::Resource;
 use crate::type_url::{TypeIndex, TypeTable, TypeUrl};
 
+mod stored;
 mod view;
 
 pub(crate) use view::View;
+
+use stored::Stored;
 
 /// One change to a scope.
 #[derive(Clone, Debug)]
@@ -26,7 +30,7 @@ pub(crate) struct Contents {
     table: TypeTable,
     filled: bool,
     batch: u64,
-    types: Box<[BTreeMap<Arc<str>, Arc<Resource>>]>,
+    types: Box<[Stored]>,
     /// For each type, the types that its resources may require, or were ever seen to, as a bit mask.
     requires: Box<[u32]>,
     /// Types that there ever were resources of, as a bit mask.
@@ -63,7 +67,7 @@ impl Contents {
             filled: false,
             known: 0,
             batch: 0,
-            types: (0..len).map(|_| BTreeMap::new()).collect(),
+            types: (0..len).map(|_| Stored::over(Sorted::none())).collect(),
             pools: (0..len).map(|_| Pools::default()).collect(),
         }
     }
@@ -82,8 +86,14 @@ impl Contents {
         self.types[of.slot()].get(name)
     }
 
+    /// All of a type, in no order.
     pub(crate) fn all(&self, of: TypeIndex) -> impl Iterator<Item = &Arc<Resource>> {
-        self.types[of.slot()].values()
+        self.types[of.slot()].iter()
+    }
+
+    /// What other scopes hold alike, of one type.
+    pub(crate) fn base(&self, of: TypeIndex) -> &Arc<Sorted> {
+        self.types[of.slot()].base()
     }
 
     /// Whether there ever were resources of a type.
@@ -99,78 +109,138 @@ impl Contents {
     /// Applies changes; what really changed comes back. Resources of types that are not served are ignored.
     pub(crate) fn apply(&mut self, changes: Vec<Change>, batch: u64) -> Dirty {
         let mut dirty = Dirty::default();
-        for change in changes {
-            match change {
-                Change::Put(resource) => self.put(resource, &mut dirty),
-                Change::Remove(url, name) => {
-                    if let Some(of) = self.table.index_of(url)
-                        && self.types[of.slot()].remove(&name).is_some()
-                    {
-                        dirty.mark(of, name);
-                    }
-                }
-            }
-        }
-        if !dirty.is_empty() {
-            self.batch = batch;
-        }
+        self.change(changes, &mut dirty);
+        self.note(&dirty, batch);
+        dirty
+    }
+
+    /// The same where what other scopes hold alike is exchanged first.
+    pub(crate) fn apply_over(&mut self, layer: &Layer, changes: Vec<Change>, batch: u64) -> Dirty {
+        let mut dirty = Dirty::default();
+        self.rebase(layer, &mut dirty);
+        self.change(changes, &mut dirty);
+        self.note(&dirty, batch);
         dirty
     }
 
     /// Makes `resources` the whole contents; what really changed comes back.
+    #[cfg(test)]
     pub(crate) fn replace(&mut self, resources: Vec<Arc<Resource>>, batch: u64) -> Dirty {
+        self.replace_over(&Layer::default(), resources, batch)
+    }
+
+    /// Makes `layer`, and before it `resources`, the whole contents; what really changed comes back.
+    pub(crate) fn replace_over(
+        &mut self,
+        layer: &Layer,
+        resources: Vec<Arc<Resource>>,
+        batch: u64,
+    ) -> Dirty {
+        let indices = self.table.indices();
+        let over = indices.map(|of| Stored::over(self.base_in(layer, of)));
+        let over = over.collect();
+        let before = std::mem::replace(&mut self.types, over);
+        let first = !std::mem::replace(&mut self.filled, true);
         let mut dirty = Dirty::default();
-        let mut keep: BTreeSet<(TypeIndex, Arc<str>)> = BTreeSet::new();
-        for resource in resources {
-            if let Some(of) = self.table.index_of(resource.type_url()) {
-                keep.insert((of, resource.name().clone()));
-                self.put(resource, &mut dirty);
-            }
-        }
-        for of in self.table.indices() {
-            self.types[of.slot()].retain(|name, _| {
-                let kept = keep.contains(&(of, name.clone()));
-                if !kept {
-                    dirty.mark(of, name.clone());
-                }
-                kept
-            });
-        }
-        if !self.filled {
-            self.filled = true;
+        if first {
             dirty.mark_all();
         }
-        if !dirty.is_empty() {
-            self.batch = batch;
+        self.note_bases();
+        let changes = resources.into_iter().map(Change::Put);
+        self.change(changes, &mut Dirty::all());
+        if !first {
+            for (of, before) in self.table.indices().zip(&before) {
+                let now = &self.types[of.slot()];
+                let version =
+                    |held: Option<&Arc<Resource>>| held.map(|held| held.version().clone());
+                for held in before.iter().chain(now.iter()) {
+                    let name = held.name();
+                    if version(before.get(name)) != version(now.get(name)) {
+                        dirty.mark(of, name.clone());
+                    }
+                }
+            }
         }
+        self.note(&dirty, batch);
         dirty
     }
 
-    fn put(&mut self, resource: Arc<Resource>, dirty: &mut Dirty) {
-        let Some(of) = self.table.index_of(resource.type_url()) else {
-            return;
-        };
-        let stored = &mut self.types[of.slot()];
-        if stored
-            .get(resource.name())
-            .is_some_and(|old| old.version() == resource.version())
-        {
-            return;
+    fn note(&mut self, dirty: &Dirty, batch: u64) {
+        if !dirty.is_empty() {
+            self.batch = batch;
         }
-        for (url, _) in resource.requires() {
-            if let Some(required) = self.table.index_of(*url) {
-                self.requires[of.slot()] |= 1 << required.slot();
+    }
+
+    fn change(&mut self, changes: impl IntoIterator<Item = Change>, dirty: &mut Dirty) {
+        for change in changes {
+            let (url, name, changed) = match change {
+                Change::Put(resource) => {
+                    let (url, name) = (resource.type_url(), resource.name().clone());
+                    (url, name, self.put(resource))
+                }
+                Change::Remove(url, name) => {
+                    let of = self.table.index_of(url);
+                    let removed = of.is_some_and(|of| self.types[of.slot()].remove(&name));
+                    (url, name, removed)
+                }
+            };
+            if let Some(of) = self.table.index_of(url).filter(|_| changed) {
+                dirty.mark(of, name);
             }
         }
+    }
+
+    fn put(&mut self, resource: Arc<Resource>) -> bool {
+        let Some(of) = self.table.index_of(resource.type_url()) else {
+            return false;
+        };
+        for (url, _) in resource.requires() {
+            self.note_requirement(of, *url);
+        }
         self.known |= 1 << of.slot();
-        // one allocation of the name for the key, the resource and whoever asks by name
-        let name = resource.name().clone();
-        stored.insert(name.clone(), resource);
-        dirty.mark(of, name);
+        self.types[of.slot()].put(resource)
+    }
+
+    fn rebase(&mut self, layer: &Layer, dirty: &mut Dirty) {
+        for of in self.table.indices() {
+            let base = self.base_in(layer, of);
+            self.types[of.slot()].rebase(base, |name| dirty.mark(of, name.clone()));
+        }
+        self.note_bases();
+    }
+
+    fn base_in(&self, layer: &Layer, of: TypeIndex) -> Arc<Sorted> {
+        let base = layer.of(self.table.url(of)).cloned();
+        base.unwrap_or_else(Sorted::none)
+    }
+
+    fn note_bases(&mut self) {
+        for of in self.table.indices() {
+            let base = self.base(of).clone();
+            for url in base.requires() {
+                self.note_requirement(of, *url);
+            }
+            if !base.names().is_empty() {
+                self.known |= 1 << of.slot();
+            }
+        }
+    }
+
+    fn note_requirement(&mut self, of: TypeIndex, url: TypeUrl) {
+        if let Some(required) = self.table.index_of(url) {
+            self.requires[of.slot()] |= 1 << required.slot();
+        }
     }
 }
 
 impl Dirty {
+    fn all() -> Self {
+        Self {
+            all: true,
+            names: BTreeSet::new(),
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         !self.all && self.names.is_empty()
     }

@@ -109,7 +109,7 @@ pub enum Event {
         stream: StreamId,
         /// The resource.
         resource: ResourceKey,
-        /// What is missing.
+        /// What is missing; past [`Event::MOST_NAMES`] it is left out.
         waits_for: Vec<ResourceKey>,
         /// What is missing was rejected: the client stays with the version it has.
         rejected: bool,
@@ -141,7 +141,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// Most names in an [`Event::Acked`].
+    /// Most names in an event.
     pub const MOST_NAMES: usize = 64;
 }
 

@@ -4,7 +4,7 @@
 //! events and when to be woken next. Both variants of the protocol share everything but how a request is read
 //! (`request`) and how a response is made up (`plan`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ pub(crate) use request::{Ask, Node, Request, Violation};
 pub(crate) use unsure::Unsure;
 pub use view::{HoldView, NackView, TypeView};
 
-use state::TypeState;
+use state::{Pending, TypeState};
 
 /// The two variants of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -281,24 +281,21 @@ impl Session {
         if !state.asked {
             return;
         }
-        let mut names: BTreeSet<Arc<str>> = state
+        let stale = contents
+            .all(of)
+            .filter(|stored| state.subscription.covers(stored.name()))
+            .filter(|stored| state.held.version(stored.name()) != Some(stored.version()))
+            .map(|stored| stored.name());
+        let names: Vec<Arc<str>> = state
             .held
             .names()
             .filter(|name| contents.get(of, name).is_none())
             .chain(state.ghosts.keys())
             .chain(&state.doubtful)
+            .chain(stale)
             .cloned()
             .collect();
-        names.extend(
-            contents
-                .all(of)
-                .filter(|stored| state.subscription.covers(stored.name()))
-                .filter(|stored| state.held.version(stored.name()) != Some(stored.version()))
-                .map(|stored| stored.name().clone()),
-        );
-        for name in names {
-            state.pending.entry(name).or_default();
-        }
+        state.look_at(names.into_iter().map(|name| (name, Pending::default())));
     }
 
     fn client(&self) -> &str {

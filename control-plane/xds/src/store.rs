@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::contents::{Change, Contents, Dirty, View};
 use crate::feed::{Event, Feed, FeedSender, feed};
+use crate::layer::Layer;
 use crate::quarantine::Quarantine;
 use crate::resource::Resource;
 use crate::scope::Scope;
@@ -84,12 +85,28 @@ impl Store {
     /// has it. `None` for a scope that nobody has filled: nothing is kept, since a part of a scope must not be taken for
     /// the whole of it; whoever fills it will fill it with these changes.
     pub fn apply(&self, scope: &Scope, changes: Vec<Change>) -> Option<u64> {
+        self.change(scope, |contents, batch| contents.apply(changes, batch))
+    }
+
+    /// The same where from now on the scope holds `layer`, as others do, beneath what is its own. What that changes need not
+    /// be among `changes`, but may be.
+    pub fn apply_over(&self, scope: &Scope, layer: &Layer, changes: Vec<Change>) -> Option<u64> {
+        self.change(scope, |contents, batch| {
+            contents.apply_over(layer, changes, batch)
+        })
+    }
+
+    fn change(
+        &self,
+        scope: &Scope,
+        change: impl FnOnce(&mut Contents, u64) -> Dirty,
+    ) -> Option<u64> {
         let slot = self.scopes.read().get(scope)?.clone();
         let mut contents = slot.contents.write();
         if !contents.filled() {
             return None;
         }
-        let dirty = contents.apply(changes, self.next_batch());
+        let dirty = change(&mut contents, self.next_batch());
         slot.tell(&dirty);
         Some(contents.batch())
     }
@@ -97,9 +114,15 @@ impl Store {
     /// Makes `resources` all that a scope holds. What is equal to what it held is no change. Returns as
     /// [`Store::apply`].
     pub fn replace(&self, scope: &Scope, resources: Vec<Arc<Resource>>) -> u64 {
+        self.replace_over(scope, &Layer::default(), resources)
+    }
+
+    /// The same where beneath `resources`, which are its own, the scope holds `layer`, as others do. Of two of one type and
+    /// name its own counts.
+    pub fn replace_over(&self, scope: &Scope, layer: &Layer, resources: Vec<Arc<Resource>>) -> u64 {
         let slot = self.slot(scope, false);
         let mut contents = slot.contents.write();
-        let dirty = contents.replace(resources, self.next_batch());
+        let dirty = contents.replace_over(layer, resources, self.next_batch());
         slot.tell(&dirty);
         contents.batch()
     }
@@ -142,7 +165,11 @@ impl Store {
     pub fn list(&self, scope: &Scope, type_url: TypeUrl) -> Vec<Arc<Resource>> {
         let slot = self.scopes.read().get(scope).cloned();
         match (slot, self.table.index_of(type_url)) {
-            (Some(slot), Some(of)) => slot.contents.read().all(of).cloned().collect(),
+            (Some(slot), Some(of)) => {
+                let mut all: Vec<_> = slot.contents.read().all(of).cloned().collect();
+                all.sort_by(|a, b| a.name().cmp(b.name()));
+                all
+            }
             _ => Vec::new(),
         }
     }

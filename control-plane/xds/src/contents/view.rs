@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Contents, Pools};
+use crate::layer::Sorted;
 use crate::resource::Resource;
 use crate::type_url::{Collection, TypeIndex};
 
@@ -83,6 +84,11 @@ impl<'a> View<'a> {
     /// Whether resources of type `user` may require resources of type `of`.
     pub(crate) fn may_require(&self, user: TypeIndex, of: TypeIndex) -> bool {
         self.group.may_require(user, of)
+    }
+
+    /// What the group holds of a type as other groups do.
+    pub(crate) fn base(&self, of: TypeIndex) -> &'a Arc<Sorted> {
+        self.group.base(of)
     }
 
     /// What the streams of the group share.

@@ -145,7 +145,7 @@ async fn http2(shared: Arc<Shared>, tls: TlsStream<TcpStream>, admitted: Admitte
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
-        .keep_alive_interval(settings.keepalive_interval)
+        .keep_alive_interval(keepalive_interval(settings.keepalive_interval, number))
         .keep_alive_timeout(settings.keepalive_timeout);
     let mut serving = std::pin::pin!(builder.serve_connection(TokioIo::new(tls), service));
     let mut draining = shared.draining.subscribe();
@@ -199,6 +199,11 @@ fn share(period: Duration, number: u64) -> Duration {
     period.mul_f64(fraction.clamp(0.0, 1.0))
 }
 
+/// From three to five quarters of the interval: connections that came at once are not asked at once for ever after.
+fn keepalive_interval(interval: Duration, number: u64) -> Duration {
+    interval * 3 / 4 + share(interval / 2, number)
+}
+
 async fn at(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,
@@ -222,5 +227,18 @@ mod tests {
             .max()
             .unwrap();
         assert!(widest < Duration::from_millis(300), "a gap of {widest:?}");
+    }
+
+    #[test]
+    fn connections_are_asked_for_life_signs_at_different_times() {
+        let interval = Duration::from_secs(30);
+        let mut each: Vec<Duration> = (1..=100)
+            .map(|number| keepalive_interval(interval, number))
+            .collect();
+        each.sort();
+        assert!(each[0] >= interval * 3 / 4 && each[99] <= interval * 5 / 4);
+        assert!(each[99] - each[0] > interval * 2 / 5);
+        each.dedup();
+        assert_eq!(each.len(), 100);
     }
 }

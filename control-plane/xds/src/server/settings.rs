@@ -34,7 +34,7 @@ pub struct ServerSettings {
     pub max_message: usize,
     /// Largest report of a peer, bytes.
     pub max_report: usize,
-    /// HTTP/2 pings go out this often…
+    /// HTTP/2 pings go out this often, each connection at a pace of its own within a quarter of it…
     pub keepalive_interval: Duration,
     /// …and a connection that does not answer one for this long is closed.
     pub keepalive_timeout: Duration,
@@ -63,8 +63,9 @@ impl Default for ServerSettings {
             session: SessionSettings::default(),
             max_connections: 20_000,
             max_unauthenticated: 4_096,
-            handshake_timeout: Duration::from_secs(5),
-            unauthenticated_timeout: Duration::from_secs(10),
+            // thousands that come at once wait for each other: it is not them who are slow
+            handshake_timeout: Duration::from_secs(20),
+            unauthenticated_timeout: Duration::from_secs(20),
             idle_timeout: Duration::from_secs(60),
             max_streams_per_connection: 16,
             max_streams_per_caller: 32,

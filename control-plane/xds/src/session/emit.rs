@@ -52,13 +52,14 @@ impl Session {
         };
         let nonce = self.next_nonce();
         let state = &mut self.types[of.slot()];
-        for name in fresh
-            .iter()
-            .map(|resource| resource.name())
-            .chain(&load.gone)
-            .chain(&load.absent)
-        {
-            state.pending.remove(name);
+        if fresh.len() + load.gone.len() + load.absent.len() == state.pending.len() {
+            // each of them was pending: so these are all
+            state.pending.clear();
+        } else {
+            let names = fresh.iter().map(|resource| resource.name());
+            for name in names.chain(&load.gone).chain(&load.absent) {
+                state.pending.remove(name);
+            }
         }
         let mut removed = load.gone;
         if self.variant == Variant::Delta {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::known::Known;
+use crate::layer::Sorted;
 use crate::pool::Pool;
 use crate::resource::Resource;
 
@@ -104,9 +105,9 @@ impl Held {
         self.known.remove(name)
     }
 
-    /// Shares with other streams what they hold too.
-    pub(crate) fn share(&mut self, pool: &Pool<Arc<Resource>>) {
-        self.known.share(pool);
+    /// Shares what other streams hold too, and what the scopes of many do (`layer`).
+    pub(crate) fn share(&mut self, layer: &Arc<Sorted>, pool: &Pool<Arc<Resource>>) {
+        self.known.share(layer, pool);
     }
 }
 

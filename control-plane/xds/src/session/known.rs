@@ -1,21 +1,89 @@
-//! Resources by name, most of them in a list that is shared with other streams.
+//! Resources by name, most of them in a list that is shared with other streams, or with scopes.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::layer::Sorted;
 use crate::pool::Pool;
 use crate::resource::Resource;
 
 /// A set of resources.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// Sorted by name.
-    base: Arc<Vec<Arc<Resource>>>,
-    /// What is other than in `base`, sorted by name; `None` is not there.
-    changed: Vec<(Arc<str>, Option<Arc<Resource>>)>,
+    base: Base,
+    /// What is other than in `base`.
+    changed: Changed,
     len: usize,
     /// `base` was made by this stream and not yet offered to others.
     own: bool,
+}
+
+/// Names and what is there, sorted; `None` is not there.
+type Changed = Vec<(Arc<str>, Option<Arc<Resource>>)>;
+
+/// Resources sorted by name.
+#[derive(Clone, Debug)]
+enum Base {
+    /// As streams of one scope hold them.
+    List(Arc<Vec<Arc<Resource>>>),
+    /// As many scopes hold them.
+    Layer(Arc<Sorted>),
+}
+
+impl Default for Base {
+    fn default() -> Self {
+        Self::Layer(Sorted::none())
+    }
+}
+
+impl Base {
+    fn get(&self, name: &str) -> Option<&Arc<Resource>> {
+        match self {
+            Self::List(list) => {
+                let at = list.binary_search_by(|probe| (**probe.name()).cmp(name));
+                at.ok().map(|at| &list[at])
+            }
+            Self::Layer(layer) => layer.get(name),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
+        let (list, layer) = match self {
+            Self::List(list) => (Some(list), None),
+            Self::Layer(layer) => (None, Some(layer)),
+        };
+        let layer = layer.into_iter().flat_map(|layer| layer.iter());
+        list.into_iter().flat_map(|list| list.iter()).chain(layer)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+}
+
+/// What is other in a list than in a layer, if it is not much.
+fn few_differences(list: &[Arc<Resource>], layer: &Sorted) -> Option<Changed> {
+    let (mut list, mut layer) = (list.iter().peekable(), layer.iter().peekable());
+    let mut differences = Vec::new();
+    while differences.len() <= FEW {
+        let order = match (list.peek(), layer.peek()) {
+            (None, None) => return Some(differences),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(own), Some(theirs)) if Arc::ptr_eq(own, theirs) => Ordering::Equal,
+            (Some(own), Some(theirs)) => own.name().cmp(theirs.name()),
+        };
+        let own = order.is_le().then(|| list.next()).flatten();
+        let theirs = order.is_ge().then(|| layer.next()).flatten();
+        match (own, theirs) {
+            (Some(own), Some(theirs)) if Arc::ptr_eq(own, theirs) => {}
+            (Some(own), _) => differences.push((own.name().clone(), Some(own.clone()))),
+            (None, Some(theirs)) => differences.push((theirs.name().clone(), None)),
+            (None, None) => {}
+        }
+    }
+    None
 }
 
 /// More changes than this are worked into a list of the stream's own.
@@ -29,7 +97,7 @@ impl Known {
     pub(super) fn get(&self, name: &str) -> Option<&Arc<Resource>> {
         match self.change(name) {
             Ok(at) => self.changed[at].1.as_ref(),
-            Err(_) => self.in_base(name),
+            Err(_) => self.base.get(name),
         }
     }
 
@@ -56,7 +124,7 @@ impl Known {
         if self.base.is_empty() && self.changed.is_empty() {
             resources.sort_by(|a, b| a.name().cmp(b.name()));
             resources.shrink_to_fit();
-            self.base = Arc::new(resources);
+            self.base = Base::List(Arc::new(resources));
             self.own = true;
             return;
         }
@@ -72,7 +140,7 @@ impl Known {
     pub(super) fn remove(&mut self, name: &str) -> Option<Arc<Resource>> {
         let old = self.get(name).cloned()?;
         self.len -= 1;
-        if self.in_base(name).is_some() {
+        if self.base.get(name).is_some() {
             self.change_to(old.name().clone(), None);
         } else if let Ok(at) = self.change(name) {
             self.changed.remove(at);
@@ -80,13 +148,25 @@ impl Known {
         Some(old)
     }
 
-    /// Gives up a list of its own for an equal one of another stream, if there is one.
-    pub(super) fn share(&mut self, pool: &Pool<Arc<Resource>>) {
-        if self.own {
-            self.fold();
-            self.base = pool.share(&self.base, Arc::ptr_eq);
-            self.own = false;
+    /// Gives up a list of its own for what its scope and others hold, if it is much the same, or for an equal one of another
+    /// stream, if there is one.
+    pub(super) fn share(&mut self, layer: &Arc<Sorted>, pool: &Pool<Arc<Resource>>) {
+        if !std::mem::take(&mut self.own) {
+            return;
         }
+        self.fold();
+        let Base::List(list) = &self.base else {
+            return;
+        };
+        let near = (!layer.names().is_empty()).then(|| few_differences(list, layer));
+        match near.flatten() {
+            Some(changed) => {
+                self.changed = changed;
+                self.base = Base::Layer(layer.clone());
+            }
+            None => self.base = Base::List(pool.share(list, Arc::ptr_eq)),
+        }
+        self.own = false;
     }
 
     fn change_to(&mut self, name: Arc<str>, now: Option<Arc<Resource>>) {
@@ -116,20 +196,13 @@ impl Known {
             }
         }
         base.extend(changed.filter_map(|(_, now)| now));
-        self.base = Arc::new(base);
+        self.base = Base::List(Arc::new(base));
         self.own = true;
     }
 
     fn change(&self, name: &str) -> Result<usize, usize> {
         self.changed
             .binary_search_by(|(probe, _)| (**probe).cmp(name))
-    }
-
-    fn in_base(&self, name: &str) -> Option<&Arc<Resource>> {
-        let at = self
-            .base
-            .binary_search_by(|probe| (**probe.name()).cmp(name));
-        at.ok().map(|at| &self.base[at])
     }
 }
 
@@ -138,11 +211,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::layer::Layer;
     use crate::type_url::TypeUrl;
 
     fn resource(name: u8, version: u8) -> Arc<Resource> {
         let (name, version) = (format!("{name:03}"), version.to_string());
         Arc::new(Resource::new(TypeUrl::EDS, name, version, b""))
+    }
+
+    fn list(known: &Known) -> &Arc<Vec<Arc<Resource>>> {
+        match &known.base {
+            Base::List(list) => list,
+            Base::Layer(_) => panic!("a layer"),
+        }
     }
 
     fn listed(known: &Known) -> Vec<(String, String)> {
@@ -160,6 +241,8 @@ mod tests {
         InsertNew(Vec<u8>),
         Remove(u8),
         Share,
+        /// With a layer of what is held but for these, and others of these.
+        ShareLayer(Vec<u8>),
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -168,6 +251,7 @@ mod tests {
             1 => prop::collection::vec(0..60u8, 0..40).prop_map(Step::InsertNew),
             2 => (0..60u8).prop_map(Step::Remove),
             1 => Just(Step::Share),
+            1 => prop::collection::vec(0..60u8, 0..10).prop_map(Step::ShareLayer),
         ]
     }
 
@@ -196,7 +280,14 @@ mod tests {
                         let name = format!("{name:03}");
                         prop_assert_eq!(known.remove(&name), map.remove(&name));
                     }
-                    Step::Share => known.share(&pool),
+                    Step::Share => known.share(&Sorted::none(), &pool),
+                    Step::ShareLayer(names) => {
+                        let other: Vec<_> = names.iter().map(|&name| resource(name, 7)).collect();
+                        let layer = Layer::new(other.into_iter().chain(map.values().cloned()));
+                        if let Some(layer) = layer.of(TypeUrl::EDS) {
+                            known.share(layer, &pool);
+                        }
+                    }
                 }
                 prop_assert_eq!(known.len(), map.len());
                 let expected: Vec<_> = map
@@ -220,28 +311,42 @@ mod tests {
             .map(|_| {
                 let mut known = Known::default();
                 known.insert_new(all.clone());
-                known.share(&pool);
+                known.share(&Sorted::none(), &pool);
                 known
             })
             .collect();
-        let shared = streams[0].base.clone();
-        assert!(
-            streams
-                .iter()
-                .all(|known| Arc::ptr_eq(&known.base, &shared))
-        );
+        let shared = list(&streams[0]).clone();
+        let is_shared = |known: &Known, shared: &Arc<Vec<_>>| Arc::ptr_eq(list(known), shared);
+        assert!(streams.iter().all(|known| is_shared(known, &shared)));
         streams[1].insert(resource(7, 1));
-        streams[1].share(&pool);
-        assert!(Arc::ptr_eq(&streams[1].base, &shared));
+        streams[1].share(&Sorted::none(), &pool);
+        assert!(is_shared(&streams[1], &shared));
         // many changes make a new list, which the next one finds
         let news: Vec<_> = (0..20).map(|name| resource(name, 2)).collect();
         for known in &mut streams {
             for resource in &news {
                 known.insert(resource.clone());
             }
-            known.share(&pool);
+            known.share(&Sorted::none(), &pool);
         }
-        let shared = &streams[0].base;
-        assert!(streams.iter().all(|known| Arc::ptr_eq(&known.base, shared)));
+        let shared = list(&streams[0]);
+        assert!(streams.iter().all(|known| is_shared(known, shared)));
+    }
+
+    #[test]
+    fn what_many_scopes_hold_is_held_as_they_do_and_what_is_other_beside_it() {
+        let pool = Pool::default();
+        let all: Vec<_> = (0..100).map(|name| resource(name, 0)).collect();
+        let layer = Layer::new(all.iter().cloned());
+        let layer = layer.of(TypeUrl::EDS).unwrap();
+        let mut known = Known::default();
+        let own = [resource(200, 0), resource(7, 1)];
+        known.insert_new(all[8..].iter().cloned().chain(own).collect());
+        known.share(layer, &pool);
+        assert!(matches!(&known.base, Base::Layer(base) if Arc::ptr_eq(base, layer)));
+        // one is its own, one is another, seven are not there
+        assert_eq!((known.changed.len(), known.len()), (9, 94));
+        assert_eq!(&**known.get("007").unwrap().version(), "1");
+        assert!(known.get("200").is_some() && known.get("006").is_none());
     }
 }

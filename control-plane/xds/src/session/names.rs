@@ -61,12 +61,16 @@ impl NameSet {
         at.is_ok()
     }
 
-    /// Gives up its own list for an equal one of another stream, if there is one.
-    pub(crate) fn share(&mut self, pool: &Pool<Arc<str>>) {
+    /// Gives up its own list for an equal one of many scopes (`layer`) or of another stream, if there is one.
+    pub(crate) fn share(&mut self, layer: &Arc<Vec<Arc<str>>>, pool: &Pool<Arc<str>>) {
         // who shares it already does so with those in the pool
-        if Arc::strong_count(&self.names) == 1 && Arc::weak_count(&self.names) == 0 {
-            self.names = pool.share(&self.names, |a, b| a == b);
+        if Arc::strong_count(&self.names) > 1 || Arc::weak_count(&self.names) > 0 {
+            return;
         }
+        self.names = match self.names == *layer {
+            true => layer.clone(),
+            false => pool.share(&self.names, |a, b| a == b),
+        };
     }
 
     fn position(&self, name: &str) -> Result<usize, usize> {

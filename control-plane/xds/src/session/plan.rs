@@ -13,6 +13,7 @@ use super::removal::{Removal, Users};
 use super::state::Pending;
 use super::{Output, Session, SessionEvent};
 use crate::contents::View;
+use crate::feed::Event;
 use crate::resource::Resource;
 use crate::type_url::{TypeIndex, TypeUrl};
 
@@ -334,9 +335,9 @@ impl Session {
         for of in self.table.indices() {
             let state = &mut self.types[of.slot()];
             if state.in_flight.is_none() && state.pending.is_empty() && !contents.is_private(of) {
-                let pools = contents.pools(of);
-                state.held.share(&pools.resources);
-                state.subscription.share(&pools.names);
+                let (pools, layer) = (contents.pools(of), contents.base(of));
+                state.held.share(layer, &pools.resources);
+                state.subscription.share(layer.names(), &pools.names);
             }
         }
     }
@@ -382,7 +383,8 @@ impl Session {
                 .hold
                 .iter()
                 .flat_map(|hold| hold.waits.values())
-                .map(|wait| wait.on.clone());
+                .map(|wait| wait.on.clone())
+                .take(Event::MOST_NAMES);
             let on: Vec<Key> = on.collect();
             let waits_for = self.spell(on.into_iter());
             self.events.push(SessionEvent::Held {

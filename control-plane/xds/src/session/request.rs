@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::held::claimable;
 use super::nack::clean;
-use super::state::TypeState;
+use super::state::{Pending, TypeState};
 use super::subscription::Asked;
 use super::{Response, Session, SessionEvent, Variant};
 use crate::contents::View;
@@ -208,14 +208,14 @@ impl Session {
             }
         }
         let state = &mut self.types[of.slot()];
-        for name in &asked.named {
-            if first && state.held.has(name) {
-                // the client has just said that it holds it: silence is an answer where the version is right
-                state.pending.entry(name.clone()).or_default();
-            } else {
-                state.force(name.clone(), true);
-            }
-        }
+        let held = &state.held;
+        let why = |name: &Arc<str>| {
+            // the client has just said that it holds it: silence is an answer where the version is right
+            let said = first && held.has(name);
+            (name.clone(), Pending::asked(!said))
+        };
+        let named: Vec<_> = asked.named.iter().map(why).collect();
+        state.look_at(named.into_iter());
         for (name, was_named) in &asked.dropped {
             let state = &mut self.types[of.slot()];
             if !state.subscription.is_wildcard() {
@@ -256,9 +256,8 @@ impl Session {
         if claims && asked.wildcard_gained && asked.named.is_empty() {
             state.claimed = Some(claimable(&version_info).into());
         }
-        for name in &asked.named {
-            state.force(name.clone(), true);
-        }
+        let named = asked.named.iter();
+        state.look_at(named.map(|name| (name.clone(), Pending::asked(true))));
         for (name, _) in &asked.dropped {
             if !self.types[of.slot()].subscription.covers(name) {
                 self.forget(of, name, now);

@@ -52,6 +52,17 @@ pub(crate) struct Pending {
     pub(crate) hold: Option<Box<Hold>>,
 }
 
+impl Pending {
+    /// The client has asked for it, and is answered whatever it holds if `answer`.
+    pub(crate) fn asked(answer: bool) -> Self {
+        Self {
+            forced: answer,
+            answer,
+            hold: None,
+        }
+    }
+}
+
 /// A response that awaits its ACK.
 #[derive(Debug)]
 pub(crate) struct InFlight {
@@ -86,6 +97,19 @@ impl TypeState {
     /// The client may have some version of it.
     pub(crate) fn client_has(&self, name: &str) -> bool {
         self.held.has(name) || self.ghosts.contains_key(name) || self.doubtful.contains(name)
+    }
+
+    /// Has these names looked at. Sorted names, as they mostly are, cost little where nothing was to be looked at.
+    pub(crate) fn look_at(&mut self, names: impl Iterator<Item = (Arc<str>, Pending)>) {
+        if self.pending.is_empty() {
+            self.pending = names.collect();
+            return;
+        }
+        for (name, why) in names {
+            let pending = self.pending.entry(name).or_default();
+            pending.forced |= why.forced;
+            pending.answer |= why.answer;
+        }
     }
 
     pub(crate) fn force(&mut self, name: Arc<str>, answer: bool) {

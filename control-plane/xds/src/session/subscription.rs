@@ -155,10 +155,10 @@ impl Subscription {
         asked
     }
 
-    /// Shares with other streams the names that they have asked for too.
-    pub(crate) fn share(&mut self, pool: &Pool<Arc<str>>) {
+    /// Shares with other streams the names that they have asked for too; or those of all that many scopes hold (`layer`).
+    pub(crate) fn share(&mut self, layer: &Arc<Vec<Arc<str>>>, pool: &Pool<Arc<str>>) {
         if let Self::Named { names, .. } = self {
-            names.share(pool);
+            names.share(layer, pool);
         }
     }
 
