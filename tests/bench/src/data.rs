@@ -25,6 +25,9 @@ pub const PODS_OF_A_WORKLOAD: usize = 10;
 /// The service account of every pod with a proxy.
 pub const ACCOUNT: &str = "proxies";
 
+/// So many of a hundred requests to a changing service go to [`next_of`] it at first.
+pub const FIRST_WEIGHT: u32 = 10;
+
 /// Which services a workload may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -48,6 +51,9 @@ pub struct Shape {
     pub calls: Calls,
     /// A service is there for each of these numbers, called by as many proxies: multiples of [`PODS_OF_A_WORKLOAD`], or all.
     pub called_by: Vec<usize>,
+    /// Whether the mesh asks for what istiod gives unasked: mutual TLS, access logs, retries, bounds on connections.
+    #[serde(default)]
+    pub alike: bool,
 }
 
 /// What a stack understands besides Kubernetes' own kinds.
@@ -231,7 +237,7 @@ impl Shape {
 
     fn istio(&self, position: usize, name: &str, changes: bool, objects: &mut Vec<Object>) {
         if changes {
-            objects.push(istio::virtual_service(name, 10));
+            objects.push(istio::virtual_service(name, FIRST_WEIGHT));
         }
         if position < self.workloads()
             && let Some(mut calls) = self.calls_of(position)
@@ -256,11 +262,12 @@ impl Shape {
             true => self.calls_of(position),
             false => Some(Vec::new()),
         };
-        objects.push(mesh::virtual_node(name, calls.as_deref()));
+        objects.push(mesh::virtual_node(name, calls.as_deref(), self.alike));
         if changes {
-            objects.push(mesh::virtual_node(&next_of(name), Some(&[])));
+            objects.push(mesh::virtual_node(&next_of(name), Some(&[]), self.alike));
         }
-        objects.push(mesh::virtual_router(name, changes.then_some(10)));
+        let next = changes.then_some(FIRST_WEIGHT);
+        objects.push(mesh::virtual_router(name, next, self.alike));
         objects.push(mesh::virtual_service(name));
     }
 }
@@ -270,10 +277,15 @@ pub fn slice(service: &str, number: usize, addresses: &[Ipv4Addr]) -> Object {
     kubernetes::slice(service, number, addresses)
 }
 
+/// An endpoint whose pod was told to end, and goes on until it does.
+pub fn leaving(address: Ipv4Addr) -> Value {
+    kubernetes::endpoint(address, false)
+}
+
 /// What shares a changing service's requests: `next` of a hundred go to [`next_of`] it.
 pub fn weights(dialect: Dialect, service: &str, next: u32) -> Object {
     match dialect {
-        Dialect::AppMesh => mesh::virtual_router(service, Some(next)),
+        Dialect::AppMesh => mesh::virtual_router(service, Some(next), false),
         Dialect::Istio => istio::virtual_service(service, next),
     }
 }

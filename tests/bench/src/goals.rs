@@ -18,12 +18,16 @@ use list::{GOALS, GUARDS};
 enum Bound {
     /// At most so many times that of another stack.
     Times(f64, Stack),
+    /// At least so many times that of another stack: more is better.
+    TimesAtLeast(f64, Stack),
     /// At most so many times what the same figure of a stack is in the scenario whose label begins and goes on like this.
     TimesThat(f64, Stack, (&'static str, &'static str)),
     /// At most so much, in the figure's unit.
     AtMost(f64),
     /// At least so much, in the figure's unit.
     AtLeast(f64),
+    /// Nothing: it is only told.
+    Noted,
 }
 
 /// A goal.
@@ -33,6 +37,8 @@ struct Goal {
     scenario: (&'static str, &'static str),
     figure: &'static str,
     bound: Bound,
+    /// What one must know to read it; none if empty.
+    remark: &'static str,
 }
 
 const fn goal(
@@ -46,6 +52,7 @@ const fn goal(
         scenario,
         figure,
         bound,
+        remark: "",
     }
 }
 
@@ -57,6 +64,8 @@ pub enum Outcome {
     Holds,
     /// It is not.
     Fails,
+    /// It has none.
+    Noted,
     /// One side of it was not measured.
     NotMeasured,
 }
@@ -82,6 +91,9 @@ pub struct Verdict {
     pub bound: String,
     /// What became of it.
     pub outcome: Outcome,
+    /// What one must know to read it, or why it was not measured; empty if there is nothing to say.
+    #[serde(default)]
+    pub remark: String,
 }
 
 /// Holds what was measured against the goals.
@@ -96,7 +108,7 @@ pub fn guards(record: &Record) -> Vec<Verdict> {
 
 fn verdicts(goals: &[Goal], record: &Record) -> Vec<Verdict> {
     let rows = record.rows();
-    let of = |goal: &Goal| {
+    let of = |goal: &Goal| -> Vec<Verdict> {
         let mut found: Vec<Verdict> = rows
             .iter()
             .filter(|row| goal.is_about(row))
@@ -109,7 +121,7 @@ fn verdicts(goals: &[Goal], record: &Record) -> Vec<Verdict> {
             found.truncate(1);
         }
         if found.is_empty() {
-            found.push(goal.not_run());
+            found.push(goal.not_run(record));
         }
         found
     };
@@ -124,16 +136,39 @@ fn is_labelled(label: &str, (begins, contains): (&str, &str)) -> bool {
 }
 
 impl Goal {
+    const fn remark(self, remark: &'static str) -> Self {
+        Self { remark, ..self }
+    }
+
+    /// The bound in words, where nothing is known of what it is held against.
+    fn bound_shown(&self, unit: Unit) -> String {
+        match self.bound {
+            Bound::AtMost(most) => format!("≤ {}", unit.show(most)),
+            Bound::AtLeast(least) => format!("≥ {}", unit.show(least)),
+            Bound::Times(times, of) => times_of(times, of),
+            Bound::TimesAtLeast(times, of) => format!("≥ {times} × {}", of.label()),
+            Bound::TimesThat(times, of, label) => {
+                format!("{} in {} {}", times_of(times, of), label.0, label.1)
+            }
+            Bound::Noted => "noted".to_owned(),
+        }
+    }
+
     fn is_about(&self, row: &Row) -> bool {
         row.figure == self.figure
             && is_labelled(&row.scenario, self.scenario)
             && row.stacks.contains_key(&Stack::Tulle)
     }
 
-    fn not_run(&self) -> Verdict {
+    fn not_run(&self, record: &Record) -> Verdict {
         let (begins, contains) = self.scenario;
         let contains = contains.trim_start_matches(", ");
-        let unit = figure::unit(self.figure);
+        // Of a run that could not be finished nothing is kept but why.
+        let failed = record
+            .runs
+            .iter()
+            .filter(|run| run.stack == Stack::Tulle && is_labelled(&run.scenario, self.scenario))
+            .find_map(|run| run.notes.iter().find(|note| note.starts_with("failed")));
         Verdict {
             goal: self.name.to_owned(),
             scenario: format!("{begins} {contains}").trim().to_owned(),
@@ -142,24 +177,33 @@ impl Goal {
             tulle: None,
             against: None,
             ratio: None,
-            bound: match self.bound {
-                Bound::AtMost(most) => format!("≤ {}", unit.show(most)),
-                Bound::AtLeast(least) => format!("≥ {}", unit.show(least)),
-                Bound::Times(times, of) => times_of(times, of),
-                Bound::TimesThat(times, of, _) => times_of(times, of),
-            },
+            bound: self.bound_shown(figure::unit(self.figure)),
             outcome: Outcome::NotMeasured,
+            remark: failed.map_or_else(|| "not run".to_owned(), Clone::clone),
+        }
+    }
+
+    /// Why there is nothing to hold it against.
+    fn missing(&self, record: &Record) -> String {
+        let (Bound::Times(_, of) | Bound::TimesAtLeast(_, of) | Bound::TimesThat(_, of, _)) =
+            self.bound
+        else {
+            return String::new();
+        };
+        match record.runs.iter().any(|run| run.stack == of) {
+            true => format!("{} has no such figure", of.label()),
+            false => format!("{} did not take part", of.label()),
         }
     }
 
     fn verdict(&self, row: &Row, rows: &[Row], record: &Record) -> Verdict {
         let tulle = row.stacks.get(&Stack::Tulle).copied();
         let ours = tulle.map_or(f64::NAN, |spread| spread.median);
-        let said = |holds| match holds {
+        let said = |holds: bool| match holds {
             true => Outcome::Holds,
             false => Outcome::Fails,
         };
-        let beside = |times: f64, other: Option<&Row>, of: Stack, bound: String| {
+        let beside = |keeps: &dyn Fn(f64) -> bool, other: Option<&Row>, of: Stack| {
             let against = other.and_then(|row| row.stacks.get(&of)).copied();
             let same = other.is_some_and(|other| other.scenario == row.scenario);
             let paired = same.then(|| record.paired(&row.scenario, &row.figure, Stack::Tulle, of));
@@ -167,26 +211,25 @@ impl Goal {
                 let theirs = against?.median;
                 (theirs != 0.0).then(|| ours / theirs)
             });
-            let outcome = ratio.map_or(Outcome::NotMeasured, |ratio| said(ratio <= times));
-            (against, ratio, bound, outcome)
+            let outcome = ratio.map_or(Outcome::NotMeasured, |ratio| said(keeps(ratio)));
+            (against, ratio, outcome)
         };
-        let (against, ratio, bound, outcome) = match self.bound {
-            Bound::AtMost(most) => {
-                let bound = format!("≤ {}", row.unit.show(most));
-                (None, None, bound, said(ours <= most))
-            }
-            Bound::AtLeast(least) => {
-                let bound = format!("≥ {}", row.unit.show(least));
-                (None, None, bound, said(ours >= least))
-            }
-            Bound::Times(times, of) => beside(times, Some(row), of, times_of(times, of)),
+        let (against, ratio, outcome) = match self.bound {
+            Bound::Noted => (None, None, Outcome::Noted),
+            Bound::AtMost(most) => (None, None, said(ours <= most)),
+            Bound::AtLeast(least) => (None, None, said(ours >= least)),
+            Bound::Times(times, of) => beside(&|ratio| ratio <= times, Some(row), of),
+            Bound::TimesAtLeast(times, of) => beside(&|ratio| ratio >= times, Some(row), of),
             Bound::TimesThat(times, of, label) => {
                 let other = rows
                     .iter()
                     .find(|one| one.figure == self.figure && is_labelled(&one.scenario, label));
-                let bound = format!("{} in {} {}", times_of(times, of), label.0, label.1);
-                beside(times, other, of, bound)
+                beside(&|ratio| ratio <= times, other, of)
             }
+        };
+        let remark = match outcome {
+            Outcome::NotMeasured => self.missing(record),
+            _ => self.remark.to_owned(),
         };
         Verdict {
             goal: self.name.to_owned(),
@@ -196,8 +239,9 @@ impl Goal {
             tulle,
             against,
             ratio,
-            bound,
+            bound: self.bound_shown(row.unit),
             outcome,
+            remark,
         }
     }
 }
@@ -213,7 +257,8 @@ fn times_of(times: f64, of: Stack) -> String {
 }
 
 impl Verdict {
-    fn is_measured(&self) -> bool {
+    /// Whether there is anything to tell.
+    pub fn is_measured(&self) -> bool {
         self.outcome != Outcome::NotMeasured
     }
 
@@ -248,6 +293,7 @@ pub fn told(verdicts: &[Verdict]) -> String {
         let word = match verdict.outcome {
             Outcome::Holds => "holds",
             Outcome::Fails => "FAILS",
+            Outcome::Noted => "noted",
             Outcome::NotMeasured => "not measured",
         };
         let mut is = verdict.shown();
@@ -256,11 +302,15 @@ pub fn told(verdicts: &[Verdict]) -> String {
         {
             let _ = write!(is, ", {ratio} of {}", unit.show(against.median));
         }
-        let _ = writeln!(
+        let _ = write!(
             text,
-            "{:<4} {word:<12}  {}: {} {is}; {}",
+            "{:<5} {word:<12}  {}: {} {is}; {}",
             verdict.goal, verdict.scenario, verdict.figure, verdict.bound
         );
+        if !verdict.remark.is_empty() {
+            let _ = write!(text, " ({})", verdict.remark);
+        }
+        text.push('\n');
     }
     text
 }

@@ -7,11 +7,13 @@ mod bed;
 mod certificates;
 mod change;
 mod cold;
+mod entire;
 mod envoys;
 pub(crate) mod figure;
 mod h2_client;
 mod kept;
 mod limited;
+mod live;
 mod plan;
 mod roll;
 mod server;
@@ -57,13 +59,16 @@ pub struct Args {
     /// The file of the peer's kinds [default: crds.yaml beside its binary]
     #[arg(long, value_name = "FILE")]
     peer_crds: Option<PathBuf>,
+    /// The folder of what the peer injects into pods, as `config` and `values` [default: inject beside its binary, if it is there]
+    #[arg(long, value_name = "DIR")]
+    peer_inject: Option<PathBuf>,
     /// What the peer's version is, if its binary does not say
     #[arg(long, value_name = "TEXT")]
     peer_version: Option<String>,
     /// Only write the meshes that would be measured on, into the folder of --cache
     #[arg(long, requires = "cache")]
     prepare: bool,
-    /// Runs of each stack [default: 5, with --quick 3]
+    /// Runs of each stack [default: 5]
     #[arg(long, value_name = "COUNT")]
     runs: Option<usize>,
     /// Runs of each peer, at most as many [default: as of the others]
@@ -72,7 +77,8 @@ pub struct Args {
     /// Stacks to run, of those that the other options allow
     #[arg(long, value_enum, value_delimiter = ',')]
     stacks: Vec<Stack>,
-    /// One mesh instead of those of the plan, such as `1000x1000`, `500x1000:20`: proxies, services, and dependencies
+    /// One mesh instead of those of the plan, such as `1000x1000`, `500x1000:20`: proxies, services, and dependencies; with a `+`
+    /// behind it, it asks for what istiod gives unasked
     #[arg(long, value_name = "MESH")]
     mesh: Option<Mesh>,
     /// Changes of S2 and S3 that all stacks but peers are put through, and how many milliseconds apart, such as `200x500`
@@ -212,6 +218,9 @@ pub struct DigestArgs {
     /// Show that plot, as it is found from where the digest will stand
     #[arg(long, value_name = "PATH")]
     image: Option<String>,
+    /// Of each figure only the mesh that most is known of: for the README
+    #[arg(long)]
+    brief: bool,
 }
 
 /// Tells what a record says of the goals, as Markdown. The goals are those of today, whatever they were when it was written.
@@ -227,7 +236,7 @@ pub fn digest(args: &DigestArgs) -> anyhow::Result<()> {
     if let Some(file) = &args.plot {
         std::fs::write(file, plot(&record).svg()).with_context(|| file.display().to_string())?;
     }
-    let text = crate::record::digest(&record, args.image.as_deref());
+    let text = crate::record::digest(&record, args.image.as_deref(), args.brief);
     std::io::stdout().lock().write_all(text.as_bytes())?;
     Ok(())
 }
@@ -347,7 +356,14 @@ impl Args {
             }
         };
         let beside = istiod.as_ref().map(|path| path.with_file_name("crds.yaml"));
+        let inject = istiod.as_ref().and_then(|path| {
+            let beside = path.with_file_name("inject");
+            self.peer_inject
+                .clone()
+                .or_else(|| beside.exists().then_some(beside))
+        });
         let tools = Tools {
+            istio_inject: inject,
             tulle: self.tulle.clone(),
             node: self.node.clone(),
             crds: self.crds.clone(),

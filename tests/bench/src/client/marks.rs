@@ -82,9 +82,8 @@ impl Mark {
             return;
         }
         acks.insert(proxy, at);
-        let count = acks.len();
-        drop(acks);
-        self.count.send_replace(count);
+        // Under the lock: two that end at once would else tell their counts in either order, and the smaller last.
+        self.count.send_replace(acks.len());
     }
 
     /// The moment of each proxy's first acknowledgement.

@@ -48,16 +48,19 @@ pub(super) fn service(name: &str) -> Object {
     )
 }
 
+/// An endpoint that is ready; else one that still serves, and will end.
+pub(super) fn endpoint(address: Ipv4Addr, ready: bool) -> Value {
+    json!({
+        "addresses": [address],
+        "conditions": { "ready": ready, "serving": true, "terminating": !ready },
+        "nodeName": "node-1",
+    })
+}
+
 pub(super) fn slice(service: &str, number: usize, addresses: &[Ipv4Addr]) -> Object {
     let endpoints: Vec<Value> = addresses
         .iter()
-        .map(|address| {
-            json!({
-                "addresses": [address],
-                "conditions": { "ready": true, "serving": true, "terminating": false },
-                "nodeName": "node-1",
-            })
-        })
+        .map(|address| endpoint(*address, true))
         .collect();
     object(
         format!("/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices"),

@@ -28,13 +28,19 @@ pub(super) fn mesh() -> Object {
     }
 }
 
-/// `calls`: the services that it may call; `None`: all of the namespace.
-pub(super) fn virtual_node(name: &str, calls: Option<&[String]>) -> Object {
+/// `calls`: the services that it may call; `None`: all of the namespace. `alike`: its requests are logged and its connections
+/// bounded, as istiod has it for all.
+pub(super) fn virtual_node(name: &str, calls: Option<&[String]>, alike: bool) -> Object {
     let mut spec = json!({
         "podSelector": { "matchLabels": { "app": name } },
         "listeners": [{ "portMapping": { "port": PORT, "protocol": "http" } }],
         "serviceDiscovery": { "dns": { "hostname": format!("{name}.{NAMESPACE}.svc.cluster.local") } },
     });
+    if alike {
+        spec["listeners"][0]["connectionPool"] =
+            json!({ "http": { "maxConnections": 10_000, "maxPendingRequests": 10_000 } });
+        spec["logging"] = json!({ "accessLog": { "file": { "path": "/dev/stdout" } } });
+    }
     match calls {
         None => spec["backendGroups"] = json!([{ "name": "*" }]),
         Some(calls) => {
@@ -47,27 +53,34 @@ pub(super) fn virtual_node(name: &str, calls: Option<&[String]>) -> Object {
     object("virtualnodes", "VirtualNode", name, &spec)
 }
 
-/// `next`: so many of a hundred requests go to the node that is to follow this one; `None`: there is no such node.
-pub(super) fn virtual_router(name: &str, next: Option<u32>) -> Object {
+/// `next`: so many of a hundred requests go to the node that is to follow this one; `None`: there is no such node. `alike`:
+/// requests are tried again, as istiod has it for all.
+pub(super) fn virtual_router(name: &str, next: Option<u32>, alike: bool) -> Object {
     let target =
         |node: &str, weight: u32| json!({ "virtualNodeRef": { "name": node }, "weight": weight });
     let targets = match next {
         Some(next) => vec![target(name, 100 - next), target(&next_of(name), next)],
         None => vec![target(name, 100)],
     };
+    let mut route = json!({
+        "match": { "prefix": "/" },
+        "action": { "weightedTargets": targets },
+    });
+    if alike {
+        route["retryPolicy"] = json!({
+            "maxRetries": 2,
+            "perRetryTimeout": { "unit": "s", "value": 15 },
+            "httpRetryEvents": ["gateway-error", "stream-error"],
+            "tcpRetryEvents": ["connection-error"],
+        });
+    }
     object(
         "virtualrouters",
         "VirtualRouter",
         name,
         &json!({
             "listeners": [{ "portMapping": { "port": PORT, "protocol": "http" } }],
-            "routes": [{
-                "name": "all",
-                "httpRoute": {
-                    "match": { "prefix": "/" },
-                    "action": { "weightedTargets": targets },
-                },
-            }],
+            "routes": [{ "name": "all", "httpRoute": route }],
         }),
     )
 }

@@ -11,6 +11,7 @@ fn shape() -> Shape {
         proxies: 100,
         calls: Calls::Some(20),
         called_by: vec![10, 100],
+        alike: false,
     }
 }
 

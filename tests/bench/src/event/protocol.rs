@@ -17,6 +17,15 @@ pub enum Change {
         /// Their addresses.
         addresses: Vec<Ipv4Addr>,
     },
+    /// A service is rolled: these endpoints are ready, and those are about to end.
+    Roll {
+        /// Which.
+        service: String,
+        /// Addresses of pods that are ready.
+        ready: Vec<Ipv4Addr>,
+        /// Those of pods that still serve, and were told to end.
+        leaving: Vec<Ipv4Addr>,
+    },
     /// So many of a hundred requests go to the node that is to follow.
     Weights {
         /// The service that shares its requests.

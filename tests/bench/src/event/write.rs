@@ -36,6 +36,18 @@ impl Source {
             |value: &str| json!({ "metadata": { "annotations": { ANNOTATION: value } } });
         match change {
             Change::Endpoints { service, addresses } => self.endpoints(service, addresses).await,
+            Change::Roll {
+                service,
+                ready,
+                leaving,
+            } => {
+                let mut slice = data::slice(service, 0, ready);
+                if let Some(endpoints) = slice.body["endpoints"].as_array_mut() {
+                    endpoints.extend(leaving.iter().map(|address| data::leaving(*address)));
+                }
+                let body = json!({ "endpoints": slice.body["endpoints"] });
+                self.merge(&slice.path(), &body).await
+            }
             Change::Weights { service, next } => {
                 let object = data::weights(self.dialect, service, *next);
                 let spec = json!({ "spec": object.body["spec"] });

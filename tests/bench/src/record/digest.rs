@@ -16,14 +16,19 @@ const STACKS: [Stack; 4] = [
 ];
 
 /// The record as Markdown: where and when, a line for each figure that a goal is about, bytes of a resource. `plot`: where its
-/// plot is found from there, if it is to be shown.
-pub fn digest(record: &Record, plot: Option<&str>) -> String {
+/// plot is found from there, if it is to be shown. `brief`: of each figure the mesh that most is known of; others are named where
+/// a bound is broken.
+pub fn digest(record: &Record, plot: Option<&str>, brief: bool) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}\n", origin(record));
     if let Some(plot) = plot {
         let _ = writeln!(out, "![the figures that decide]({plot})\n");
     }
-    out.push_str(&render(&goals(record), &[true, true, true]));
+    let verdicts = match brief {
+        true => shortened(&record.goals),
+        false => record.goals.clone(),
+    };
+    out.push_str(&render(&goals(record, &verdicts), &[true, true, true]));
     if let Some(bytes) = bytes(record) {
         let _ = write!(
             out,
@@ -71,7 +76,7 @@ fn origin(record: &Record) -> String {
 }
 
 /// A line for each figure of each goal: what each stack was measured at, and what became of the bounds on it.
-fn goals(record: &Record) -> Vec<Vec<String>> {
+fn goals(record: &Record, verdicts: &[Verdict]) -> Vec<Vec<String>> {
     let rows = record.rows();
     let stacks: Vec<Stack> = STACKS
         .into_iter()
@@ -83,14 +88,19 @@ fn goals(record: &Record) -> Vec<Vec<String>> {
         "bound: measured".to_owned(),
     ]];
     lines[0].extend(stacks.iter().map(|stack| stack.label().to_owned()));
+    let remarks = verdicts.iter().any(|one| !one.remark.is_empty());
+    lines[0].extend(remarks.then(|| "remark".to_owned()));
     // The bounds on one figure share a line.
     let mut places: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
-    for verdict in &record.goals {
+    for verdict in verdicts {
         let key = (&*verdict.goal, &*verdict.scenario, &*verdict.figure);
         if let Some(place) = places.get(&key) {
-            let bounds: &mut String = &mut lines[*place][2];
-            bounds.push_str("<br>");
-            bounds.push_str(&bound(verdict));
+            let line: &mut Vec<String> = &mut lines[*place];
+            line[2].push_str("<br>");
+            line[2].push_str(&bound(verdict));
+            if let Some(remark) = line.last_mut().filter(|_| remarks) {
+                add(remark, &verdict.remark);
+            }
             continue;
         }
         places.insert(key, lines.len());
@@ -106,9 +116,68 @@ fn goals(record: &Record) -> Vec<Vec<String>> {
                 .iter()
                 .map(|stack| row.map_or_else(String::new, |row| cell(row, *stack))),
         );
+        line.extend(remarks.then(|| verdict.remark.clone()));
         lines.push(line);
     }
     lines
+}
+
+/// Of each figure of a goal those on one mesh: that with most bounds that were measured, and of these one where a bound is broken.
+fn shortened(verdicts: &[Verdict]) -> Vec<Verdict> {
+    let of = |one: &Verdict| {
+        let id = one.scenario.split(' ').next().unwrap_or_default();
+        (one.goal.clone(), one.figure.clone(), id.to_owned())
+    };
+    let weight = |scenario: &str, all: &[&Verdict]| {
+        let here = all.iter().filter(|one| one.scenario == scenario);
+        let measured = here.clone().filter(|one| one.is_measured()).count();
+        (measured, here.clone().any(|one| one.fails()))
+    };
+    let mut done = Vec::new();
+    let mut short = Vec::new();
+    for verdict in verdicts {
+        let key = of(verdict);
+        if done.contains(&key) {
+            continue;
+        }
+        let all: Vec<&Verdict> = verdicts.iter().filter(|one| of(one) == key).collect();
+        let mut chosen = verdict.scenario.as_str();
+        for one in &all {
+            if weight(&one.scenario, &all) > weight(chosen, &all) {
+                chosen = &one.scenario;
+            }
+        }
+        let mut broken = String::new();
+        for one in all
+            .iter()
+            .filter(|one| one.scenario != chosen && one.fails())
+        {
+            let bound = format!("✗ {}: {}", one.scenario, one.bound);
+            add(&mut broken, &bound);
+        }
+        let first = short.len();
+        short.extend(
+            all.iter()
+                .filter(|one| one.scenario == chosen)
+                .map(|one| (*one).clone()),
+        );
+        if let Some(verdict) = short.get_mut(first) {
+            add(&mut verdict.remark, &broken);
+        }
+        done.push(key);
+    }
+    short
+}
+
+/// Adds a remark to others, once.
+fn add(remarks: &mut String, remark: &str) {
+    if remark.is_empty() || remarks.split("; ").any(|one| one == remark) {
+        return;
+    }
+    if !remarks.is_empty() {
+        remarks.push_str("; ");
+    }
+    remarks.push_str(remark);
 }
 
 /// `✓ ≤ 1.5 × floor: 1.07×`
@@ -116,6 +185,7 @@ fn bound(verdict: &Verdict) -> String {
     let mark = match verdict.outcome {
         Outcome::Holds => "✓",
         Outcome::Fails => "✗",
+        Outcome::Noted => "·",
         Outcome::NotMeasured => "–",
     };
     match (verdict.ratio_shown(), verdict.outcome) {
@@ -187,7 +257,7 @@ mod tests {
             record.runs.push(run);
         }
         record.goals = crate::goals::judge(&record);
-        let text = digest(&record, Some("results/plot.svg"));
+        let text = digest(&record, Some("results/plot.svg"), false);
         assert!(text.starts_with("2026-11-22, "), "{text}");
         assert!(text.contains("(results/plot.svg)") && text.contains("one run"));
         let line = text.lines().find(|line| line.starts_with("| G4")).unwrap();
@@ -201,5 +271,28 @@ mod tests {
             assert!(line.contains(part), "{line}");
         }
         assert!(text.contains("| Cds  |   412 |"), "{text}");
+    }
+
+    #[test]
+    fn in_brief_one_mesh_stands_for_a_figure() {
+        let mut record = Record::default();
+        for (mesh, refused) in [("9×9, all called", 0.0), ("5000×9, 20 called", 7.0)] {
+            let mut run = Run::new(format!("S1 {mesh}"), Stack::Tulle, 9, 1);
+            run.put(figure::REFUSED, Unit::Count, refused);
+            run.put(figure::PEAK, Unit::Count, refused / 7.0);
+            record.runs.push(run);
+        }
+        record.goals = crate::goals::judge(&record);
+        let text = digest(&record, None, true);
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| line.contains("refused"))
+            .collect();
+        assert!(
+            lines[0].contains("5000×9") && lines[0].contains("✗ ≤ 0"),
+            "{text}"
+        );
+        let peak = text.lines().filter(|line| line.contains(figure::PEAK));
+        assert_eq!(peak.count(), 1, "{text}");
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::kept::{Kept, PROXIES};
 use super::tools::Tools;
@@ -142,6 +142,16 @@ impl Bed {
         }
         std::fs::write(&self.proxies, text)?;
         Ok(())
+    }
+
+    /// Who one of the proxies is: its line of the file.
+    ///
+    /// # Errors
+    /// There are not so many.
+    pub fn proxy(&self, number: usize) -> anyhow::Result<Value> {
+        let lines = std::fs::read_to_string(&self.proxies)?;
+        let line = lines.lines().nth(number);
+        Ok(serde_json::from_str(line.context("too few proxies")?)?)
     }
 
     /// A folder for something that is started on it.

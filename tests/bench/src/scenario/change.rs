@@ -1,15 +1,18 @@
 //! S2 and S3: an endpoint, or the weight of a route, changes for some of the proxies.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use super::figure;
 use super::up::Up;
-use crate::client::{Kind, Report, Seen, Watch, With};
+use crate::client::{Driver, Kind, Report, Seen, Watch, With};
 use crate::clock::Nanos;
-use crate::data::{self, Shape, called_by};
+use crate::data::{self, Dialect, FIRST_WEIGHT, Shape, called_by};
 use crate::event::Change;
 use crate::floor;
 use crate::record::{Quantiles, Run, Unit};
@@ -19,6 +22,9 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// Changes made so far: what they wrote stays in the API server, from one stack to the next.
 static CHANGES: AtomicU32 = AtomicU32::new(0);
+
+/// The weight that each service has had last, in each dialect.
+static WEIGHTS: Mutex<BTreeMap<(Dialect, String), u32>> = Mutex::new(BTreeMap::new());
 
 /// What changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,8 +143,8 @@ impl Up {
                         service,
                     },
                     What::Weight => Change::Weights {
+                        next: weight(self.server.dialect(), &service, number),
                         service,
-                        next: 1 + number % 97,
                     },
                 };
                 events.change(&change).await?.acknowledged
@@ -156,13 +162,39 @@ impl Up {
             }
         };
         let seen = self.client.seen(watch, told, LIMIT).await?;
-        anyhow::ensure!(
-            seen.acks.len() >= told,
-            "{} of {told} proxies have acknowledged a change of {what:?} after {LIMIT:?}",
-            seen.acks.len()
-        );
+        if seen.acks.len() < told {
+            let waited = format!("{told} acknowledgements of a change of {what:?} after {LIMIT:?}");
+            return Err(late(&mut self.client, seen.acks.len(), &waited).await);
+        }
         Ok((t0, seen))
     }
+}
+
+/// That proxies were waited for in vain, and how they are: those that are not connected can tell nothing.
+pub(super) async fn late(client: &mut Driver, seen: usize, waited: &str) -> anyhow::Error {
+    match client.report().await {
+        Err(error) => anyhow::anyhow!("{seen} of {waited}; and the client fails: {error}"),
+        Ok(report) => anyhow::anyhow!(
+            "{seen} of {waited}; {} of {} proxies are connected, ended streams and refusals since the first: {:?}",
+            report.connected,
+            report.proxies,
+            report.refused
+        ),
+    }
+}
+
+/// A weight that the service has not, as what stays as it was is no change.
+fn weight(dialect: Option<Dialect>, service: &str, number: u32) -> u32 {
+    let next = 1 + number % 97;
+    let Some(dialect) = dialect else {
+        return next;
+    };
+    let mut weights = WEIGHTS.lock();
+    let last = weights
+        .entry((dialect, service.to_owned()))
+        .or_insert(FIRST_WEIGHT);
+    *last = if *last == next { next + 1 } else { next };
+    *last
 }
 
 /// The endpoints of a service, one of them another each time.
@@ -172,4 +204,21 @@ fn addresses(shape: &Shape, service: &str, number: u32) -> Vec<Ipv4Addr> {
         *last = data::noise_address(100_000 + number as usize % 100_000);
     }
     addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_weight_is_the_one_before() {
+        let dialect = Some(Dialect::AppMesh);
+        let mut last = FIRST_WEIGHT;
+        for number in [9, 106, 203, 203, 204] {
+            let next = weight(dialect, "some", number);
+            assert_ne!(next, last);
+            last = next;
+        }
+        assert_eq!(weight(Some(Dialect::Istio), "some", 204), 11);
+    }
 }

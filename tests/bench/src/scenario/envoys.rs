@@ -26,14 +26,13 @@ pub(super) async fn record(
         .envoy
         .as_ref()
         .context("no Envoy was given: --envoy")?;
-    let lines = std::fs::read_to_string(&bed.proxies)?;
-    let first = lines.lines().next().context("there are no proxies")?;
     let options = EnvoyOptions {
         program: program.clone(),
         target: server.address(),
         tls: server.tls().map(|tls| (tls.ca.clone(), tls.name.clone())),
-        proxy: serde_json::from_str(first)?,
+        proxy: bed.proxy(0)?,
         deferred,
+        space: None,
     };
     let envoy = Envoy::start(&options, &bed.next_folder("envoy")).await?;
     let sample = Process::of(envoy.id()).sample()?;

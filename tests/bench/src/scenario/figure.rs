@@ -81,13 +81,18 @@ pub(crate) const OTHERS_ACK: &str = "others' ACK, p99";
 /// Requests of live traffic that were not answered well.
 pub(crate) const FAILED: &str = "failed requests";
 
+/// Requests of live traffic.
+pub(crate) const REQUESTS: &str = "requests sent";
+/// From the removal of an endpoint to the last request that came to it.
+pub(crate) const STALE: &str = "last request to a removed endpoint";
+
 /// The unit of a figure that nobody has measured.
 pub(crate) fn unit(figure: &str) -> Unit {
     match figure {
         MEMORY | MEMORY_EACH | MEMORY_IDLE | WIRE_EACH | BYTES_EACH | GROUP_PEAK | ENVOY_HEAP
         | ENVOY_MEMORY | SLOPE => Unit::Bytes,
         FIRST | MEDIAN | LAST | LAST_P99 | LAST_MAX | CPU | CPU_EACH | CONNECTED | READY
-        | FIRST_COMPLETE | ANSWER | ANSWER_P99 | OTHERS_ACK | ENVOY_CPU | ENVOY_READY => {
+        | FIRST_COMPLETE | ANSWER | ANSWER_P99 | OTHERS_ACK | ENVOY_CPU | ENVOY_READY | STALE => {
             Unit::Seconds
         }
         RATE | RATE_CORE | CERTIFICATES_CORE => Unit::PerSecond,

@@ -51,7 +51,8 @@ impl Kept {
             crate::data::Calls::Some(count) => count.to_string(),
         };
         let (proxies, services) = (shape.proxies, shape.services);
-        let label = format!("{proxies}x{services}-{calls}-{}-", kinds.len());
+        let alike = if shape.alike { "-alike" } else { "" };
+        let label = format!("{proxies}x{services}-{calls}{alike}-{}-", kinds.len());
         Ok(Self {
             folder: cache.join(format!("{label}{:016x}", sum.digest())),
             label,
@@ -143,6 +144,7 @@ mod tests {
             proxies: 1,
             calls: Calls::All,
             called_by: vec![1],
+            alike: false,
         };
         fs::write(path("kinds"), "a").unwrap();
         let kept = |services| {

@@ -28,6 +28,8 @@ pub enum Id {
     S8,
     /// S4 for long; with --long
     S9,
+    /// A service is rolled while real Envoys call it (Linux, root)
+    S10,
     /// Changes of which no configuration follows
     S11,
     /// All proxies connect at once, and the control plane may use 512 MiB
@@ -68,6 +70,9 @@ pub struct Plan {
     pub(super) webhook: Duration,
     /// How long the rolls of S4 take.
     pub(super) rolls: Vec<Duration>,
+    /// Whether what shows little that is new is left out: changes told to neither few nor all, a change while the control plane
+    /// is away but once.
+    pub(super) brief: bool,
     /// How long S9 goes on.
     pub(super) soak: Option<Duration>,
 }
@@ -82,6 +87,7 @@ const CONNECTED: &[Id] = &[
     Id::S7,
     Id::S8,
     Id::S9,
+    Id::S10,
     Id::S11,
     Id::S12,
     Id::S13,
@@ -105,10 +111,17 @@ impl Mesh {
                 proxies,
                 calls,
                 called_by,
+                alike: false,
             },
             scenarios: scenarios.to_vec(),
             stacks: Stack::ALL.to_vec(),
         }
+    }
+
+    /// The same, and it asks for what istiod gives unasked.
+    fn alike(mut self) -> Self {
+        self.shape.alike = true;
+        self
     }
 
     fn only(self, stacks: &[Stack]) -> Self {
@@ -124,7 +137,13 @@ impl Mesh {
             Calls::All => "all called".to_owned(),
             Calls::Some(count) => format!("{count} called"),
         };
-        format!("{}×{}, {calls}", self.shape.proxies, self.shape.services)
+        let alike = if self.shape.alike {
+            ", istiod's features"
+        } else {
+            ""
+        };
+        let (proxies, services) = (self.shape.proxies, self.shape.services);
+        format!("{proxies}×{services}, {calls}{alike}")
     }
 }
 
@@ -132,8 +151,15 @@ impl FromStr for Mesh {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("'{text}' is no mesh: say PROXIESxSERVICES or PROXIESxSERVICES:CALLED");
+        let wrong = || {
+            format!(
+                "'{text}' is no mesh: say PROXIESxSERVICES or PROXIESxSERVICES:CALLED, and + for istiod's features"
+            )
+        };
+        let (text, alike) = match text.strip_suffix('+') {
+            Some(text) => (text, true),
+            None => (text, false),
+        };
         let (sizes, calls) = match text.split_once(':') {
             Some((sizes, calls)) => (sizes, Calls::Some(calls.parse().map_err(|_| wrong())?)),
             None => (text, Calls::All),
@@ -144,7 +170,8 @@ impl FromStr for Mesh {
         let services = number(services).ok_or_else(wrong)?;
         let mut scenarios = CONNECTED.to_vec();
         scenarios.push(Id::S5);
-        Ok(Self::new(proxies, services, calls, &scenarios))
+        let mesh = Self::new(proxies, services, calls, &scenarios);
+        Ok(if alike { mesh.alike() } else { mesh })
     }
 }
 
@@ -173,6 +200,7 @@ impl Plan {
                 },
                 webhook: Duration::from_secs(2),
                 rolls: Vec::new(),
+                brief: true,
                 soak: None,
             };
         }
@@ -192,11 +220,15 @@ impl Plan {
             Stack::IstiodDefault,
             Stack::IstiodTuned,
         ];
+        let alike = [Stack::Tulle, Stack::IstiodDefault, Stack::IstiodTuned];
         Self {
             meshes: vec![
                 Mesh::new(1_000, 1_000, some, &connected),
                 Mesh::new(1_000, 1_000, Calls::All, &unscoped),
                 Mesh::new(100, 1_000, Calls::All, &[Id::S1, Id::S8]),
+                Mesh::new(100, 1_000, Calls::All, &[Id::S1])
+                    .alike()
+                    .only(&alike),
                 Mesh::new(5_000, 1_000, some, &[Id::S1, Id::S12]).only(&OURS),
                 Mesh::new(100, 10_000, some, &[Id::S5]).only(&OURS),
                 Mesh::new(10, 10_000, Calls::All, &[Id::S5]).only(&cold),
@@ -214,6 +246,7 @@ impl Plan {
             },
             webhook: Duration::from_secs(3),
             rolls: [10, 30, 60].map(Duration::from_secs).to_vec(),
+            brief: false,
             soak: None,
         }
     }
@@ -246,6 +279,8 @@ mod tests {
             (mesh.shape.calls, &*mesh.shape.called_by),
             (Calls::All, &[100][..])
         );
+        let mesh: Mesh = "100x10+".parse().unwrap();
+        assert_eq!(mesh.label(), "100×10, all called, istiod's features");
         assert!("x".parse::<Mesh>().is_err() && "0x3".parse::<Mesh>().is_err());
     }
 

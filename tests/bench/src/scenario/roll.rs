@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use super::change::late;
 use super::figure;
 use super::up::Up;
 use crate::client::{Driver, Kind, Watch, WatchId, With};
@@ -131,6 +132,16 @@ async fn prepare(up: &mut Up, service: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What goes on elsewhere meanwhile.
+pub(super) fn noise(shape: &Shape) -> Noise {
+    Noise {
+        per_second: NOISE,
+        services: (0..NOISY.min(shape.plain_services()))
+            .map(|number| data::service(number * 7 % shape.plain_services()))
+            .collect(),
+    }
+}
+
 /// From the removal of each endpoint to the last acknowledgement of it, seconds.
 async fn roll(
     up: &mut Up,
@@ -145,13 +156,7 @@ async fn roll(
     let Some(events) = &mut up.events else {
         anyhow::bail!("a floor has no endpoints to roll");
     };
-    let noise = Noise {
-        per_second: NOISE,
-        services: (0..NOISY.min(shape.plain_services()))
-            .map(|number| data::service(number * 7 % shape.plain_services()))
-            .collect(),
-    };
-    events.noise(Some(noise)).await?;
+    events.noise(Some(noise(shape))).await?;
     let pace = over / u32::try_from(2 * PODS)?;
     let mut next = Instant::now();
     let mut addresses = old.clone();
@@ -198,11 +203,10 @@ fn endpoints(service: &str, addresses: &[Ipv4Addr]) -> Change {
 
 async fn settled(client: &mut Driver, one: &Open, count: usize) -> anyhow::Result<f64> {
     let seen = client.seen(one.watch, count, LIMIT).await?;
-    anyhow::ensure!(
-        seen.acks.len() >= count,
-        "{} of {count} proxies know of a removed endpoint after {LIMIT:?}",
-        seen.acks.len()
-    );
+    if seen.acks.len() < count {
+        let waited = format!("{count} proxies that know of a removed endpoint after {LIMIT:?}");
+        return Err(late(client, seen.acks.len(), &waited).await);
+    }
     Ok(seen.after(one.t0).last().copied().unwrap_or_default())
 }
 

@@ -60,9 +60,7 @@ impl Server {
     /// # Errors
     /// It does not start.
     pub async fn with_certificates(tools: &Tools, bed: &mut Bed) -> anyhow::Result<Self> {
-        let mut server = Self::tulle(tools, bed, None, true, None).await?;
-        server.secrets = true;
-        Ok(server)
+        Self::tulle(tools, bed, None, true, None).await
     }
 
     /// Starts Tulle in a group whose memory is bounded.
@@ -84,6 +82,7 @@ impl Server {
         certificates: bool,
         limit: Option<&MemoryLimit>,
     ) -> anyhow::Result<Self> {
+        let certificates = certificates || bed.shape.alike;
         let options = TulleOptions {
             program: tools.tulle.clone(),
             core: tools.server_core(),
@@ -98,7 +97,7 @@ impl Server {
         let ca = folder.join("roots.pem");
         std::fs::write(&ca, &tulle.roots)?;
         Ok(Self {
-            secrets: false,
+            secrets: certificates,
             stack: Stack::Tulle,
             pid: tulle.id(),
             address: SocketAddr::from(([127, 0, 0, 1], tulle.xds)),
@@ -157,6 +156,7 @@ impl Server {
             program: program.clone(),
             profile,
             core: tools.server_core(),
+            inject: None,
         };
         let folder = bed.next_folder("istiod");
         let istiod = Istiod::start(&options, &bed.server, &folder).await?;

@@ -19,6 +19,8 @@ pub struct Tools {
     pub istiod: Option<PathBuf>,
     /// The file of Istio's kinds; given with `istiod`.
     pub istio_crds: Option<PathBuf>,
+    /// The folder of what istiod injects into pods, if it is to admit pods and to give certificates too.
+    pub istio_inject: Option<PathBuf>,
     /// Envoy, if real ones are to take part.
     pub envoy: Option<PathBuf>,
     /// Where processes keep what they write.
@@ -41,7 +43,12 @@ impl Tools {
     /// A path names nothing.
     pub fn check(&self) -> anyhow::Result<()> {
         let needed = [&self.tulle, &self.node, &self.crds];
-        let optional = [&self.istiod, &self.istio_crds, &self.envoy];
+        let optional = [
+            &self.istiod,
+            &self.istio_crds,
+            &self.istio_inject,
+            &self.envoy,
+        ];
         for path in needed.into_iter().chain(optional.into_iter().flatten()) {
             anyhow::ensure!(path.exists(), "{} does not exist", path.display());
         }

@@ -5,13 +5,18 @@ use std::time::Duration;
 
 use super::bed::Bed;
 use super::change::{self, What};
+use super::entire::Entire;
 use super::plan::{Id, Mesh, Plan};
 use super::server::Server;
 use super::tools::Tools;
 use super::up::Up;
-use super::{certificates, cold, envoys, limited, roll, silence, storm, stuck, warm, webhook};
+use super::webhook::Webhook;
+use super::{
+    certificates, cold, envoys, limited, live, roll, silence, storm, stuck, warm, webhook,
+};
 use crate::client::Driver;
 use crate::record::{Record, Run, Stack};
+use crate::stack::{Space, TULLE_SERVER_NAME};
 
 /// What one turn adds to the record.
 struct Turn<'a> {
@@ -153,6 +158,7 @@ impl Turn<'_> {
         if !self.is_floor() {
             self.source(&mut up).await;
             self.envoy(&up, bed).await;
+            self.live(&mut up, bed).await;
         }
         if self.stack == Stack::Tulle {
             self.webhook(&up).await;
@@ -170,6 +176,7 @@ impl Turn<'_> {
         if self.stack == Stack::Tulle {
             self.ours(bed, plain).await;
         }
+        self.theirs(bed).await;
     }
 
     /// What is run on a Tulle that is set otherwise. The storm without certificates took `plain` seconds of CPU.
@@ -216,6 +223,21 @@ impl Turn<'_> {
         }
     }
 
+    /// Live traffic while its destination is rolled.
+    async fn live(&mut self, up: &mut Up, bed: &mut Bed) {
+        let envoys = self.tools.envoy.is_some() && Space::is_possible();
+        if !self.wants(Id::S10) || !envoys || self.stack != Stack::Tulle {
+            return;
+        }
+        for seconds in [5, 1] {
+            let more = format!("{seconds} s grace, no mTLS");
+            let mut run = self.run(self.label(Id::S10, &more));
+            let grace = Duration::from_secs(seconds);
+            let result = live::record(up, self.tools, bed, grace, &mut run).await;
+            self.keep(run, result);
+        }
+    }
+
     /// What every stack can do.
     async fn changes(&mut self, up: &mut Up) {
         let shape = &self.mesh.shape;
@@ -234,7 +256,8 @@ impl Turn<'_> {
                 let told = shape.told_of(count);
                 // Between few and all lies nothing that one would not expect, and peers take their time.
                 let (few, all) = (count == least, told == shape.proxies);
-                if self.stack == Stack::FloorPlain && !all
+                if self.plan.brief && !few && !all
+                    || self.stack == Stack::FloorPlain && !all
                     || is_peer && !all && !(few && what == What::Endpoint)
                 {
                     continue;
@@ -286,24 +309,47 @@ impl Turn<'_> {
 
     /// Pods are admitted.
     async fn webhook(&mut self, up: &Up) {
-        if !self.wants(Id::S7) {
+        let Some(tulle) = up.server.as_tulle().filter(|_| self.wants(Id::S7)) else {
+            return;
+        };
+        let webhook = Webhook {
+            port: tulle.webhook,
+            name: TULLE_SERVER_NAME,
+            roots: tulle.roots.clone(),
+            process: up.server.process(),
+        };
+        self.admit(&webhook).await;
+    }
+
+    async fn admit(&mut self, webhook: &Webhook) {
+        for way in webhook::WAYS {
+            let mut run = self.run(self.label(Id::S7, &webhook::label(way)));
+            let result = webhook::record(webhook, way, self.plan.webhook, &mut run).await;
+            self.keep(run, result);
+        }
+    }
+
+    /// What istiod does besides, as it is shipped; nobody is connected to it meanwhile.
+    async fn theirs(&mut self, bed: &mut Bed) {
+        let wanted = self.wants(Id::S6) || self.wants(Id::S7);
+        if self.stack != Stack::IstiodDefault || self.tools.istio_inject.is_none() || !wanted {
             return;
         }
-        for (connections, rate) in [
-            (1, None),
-            (8, None),
-            (64, None),
-            (8, Some(200)),
-            (8, Some(1_000)),
-        ] {
-            let more = match rate {
-                None => format!("{connections} connections"),
-                Some(rate) => format!("{rate}/s"),
-            };
-            let mut run = self.run(self.label(Id::S7, &more));
-            let time = self.plan.webhook;
-            let result = webhook::record(up, connections, rate, time, &mut run).await;
+        let entire = match Entire::start(self.tools, bed).await {
+            Ok(entire) => entire,
+            Err(error) => {
+                let run = self.run(self.label(Id::S7, ""));
+                self.keep(run, Err(error));
+                return;
+            }
+        };
+        if self.wants(Id::S6) {
+            let mut run = self.run(self.label(Id::S6, ""));
+            let result = entire.certificates(bed, &mut run).await;
             self.keep(run, result);
+        }
+        if self.wants(Id::S7) {
+            self.admit(&entire.webhook()).await;
         }
     }
 
@@ -314,7 +360,8 @@ impl Turn<'_> {
             return Some(up);
         }
         for changes in [0, 10] {
-            if changes > 0 && self.stack != Stack::Tulle {
+            let once = self.plan.brief && self.number > 1;
+            if changes > 0 && (self.stack != Stack::Tulle || once) {
                 continue;
             }
             let more = match changes {

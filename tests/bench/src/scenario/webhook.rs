@@ -14,41 +14,69 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::figure;
 use super::h2_client::{connect, piece};
-use super::up::Up;
 use crate::data::{ACCOUNT, NAMESPACE, PORT, service};
-use crate::record::{Quantiles, Run, Unit};
-use crate::stack::TULLE_SERVER_NAME;
+use crate::record::{Process, Quantiles, Run, Unit};
 
 /// Size of a review, about: what a pod of three containers has.
 const SIZE: usize = 10 * 1024;
 
-/// `rate`: requests in a second; `None`: each connection asks again as soon as it is answered.
+/// A webhook of somebody.
+pub(super) struct Webhook {
+    /// Its port on this machine.
+    pub(super) port: u16,
+    /// The name in its certificate, and what that is verified by, PEM.
+    pub(super) name: &'static str,
+    pub(super) roots: String,
+    /// Whose it is.
+    pub(super) process: Process,
+}
+
+/// So many connections, and `rate` questions in a second; `None`: each connection asks again as soon as it is answered.
+pub(super) type Way = (usize, Option<u32>);
+
+/// The ways to ask.
+pub(super) const WAYS: [Way; 5] = [
+    (1, None),
+    (8, None),
+    (64, None),
+    (8, Some(200)),
+    (8, Some(1_000)),
+];
+
+/// What it is called.
+pub(super) fn label((connections, rate): Way) -> String {
+    match rate {
+        None => format!("{connections} connections"),
+        Some(rate) => format!("{rate}/s"),
+    }
+}
+
+/// Asks in this way for so long.
 pub(super) async fn record(
-    up: &Up,
-    connections: usize,
-    rate: Option<u32>,
+    webhook: &Webhook,
+    (connections, rate): Way,
     time: Duration,
     run: &mut Run,
 ) -> anyhow::Result<()> {
-    let tulle = up
-        .server
-        .as_tulle()
-        .context("only Tulle's webhook is known")?;
-    let address = SocketAddr::from(([127, 0, 0, 1], tulle.webhook));
+    let address = SocketAddr::from(([127, 0, 0, 1], webhook.port));
     let review = Bytes::from(review().to_string());
-    let mut senders = Vec::new();
+    let mut askers = Vec::new();
     for _ in 0..connections {
-        let sender = connect(address, TULLE_SERVER_NAME, &tulle.roots).await?;
+        let sender = connect(address, webhook.name, &webhook.roots).await?;
+        let asker = Asker {
+            sender,
+            name: webhook.name,
+        };
         // What the first request of a connection finds is not what is measured.
-        ask(&sender, &review).await?;
-        senders.push(sender);
+        asker.ask(&review).await?;
+        askers.push(asker);
     }
-    let process = up.server.process();
+    let process = &webhook.process;
     let before = process.sample()?;
     let started = Instant::now();
     let answers = match rate {
-        None => closed(&senders, &review, time).await?,
-        Some(rate) => open(&senders, &review, rate, time).await?,
+        None => closed(&askers, &review, time).await?,
+        Some(rate) => open(&askers, &review, rate, time).await?,
     };
     let took = started.elapsed().as_secs_f64();
     let used = process.sample()?.since(&before).cpu().as_secs_f64();
@@ -64,19 +92,15 @@ pub(super) async fn record(
 }
 
 /// Each connection asks again as soon as it is answered.
-async fn closed(
-    senders: &[SendRequest<Bytes>],
-    review: &Bytes,
-    time: Duration,
-) -> anyhow::Result<Vec<f64>> {
+async fn closed(askers: &[Asker], review: &Bytes, time: Duration) -> anyhow::Result<Vec<f64>> {
     let end = Instant::now() + time;
     let mut tasks = JoinSet::new();
-    for sender in senders {
-        let (sender, review) = (sender.clone(), review.clone());
+    for asker in askers {
+        let (asker, review) = (asker.clone(), review.clone());
         tasks.spawn(async move {
             let mut answers = Vec::new();
             while Instant::now() < end {
-                answers.push(ask(&sender, &review).await?);
+                answers.push(asker.ask(&review).await?);
             }
             anyhow::Ok(answers)
         });
@@ -90,7 +114,7 @@ async fn closed(
 
 /// Questions come at their times, whether the last one was answered or not.
 async fn open(
-    senders: &[SendRequest<Bytes>],
+    askers: &[Asker],
     review: &Bytes,
     rate: u32,
     time: Duration,
@@ -105,10 +129,10 @@ async fn open(
         if due >= end {
             break;
         }
-        let (sender, review) = (senders[turn % senders.len()].clone(), review.clone());
+        let (asker, review) = (askers[turn % askers.len()].clone(), review.clone());
         let failed = failed.clone();
         tasks.spawn(async move {
-            match ask(&sender, &review).await {
+            match asker.ask(&review).await {
                 // From when it was due: a late question is the server's doing too.
                 Ok(_) => Some(due.elapsed().as_secs_f64()),
                 Err(_) => {
@@ -127,30 +151,39 @@ async fn open(
     Ok(answers)
 }
 
-/// Asks, and how long the answer took.
-async fn ask(sender: &SendRequest<Bytes>, review: &Bytes) -> anyhow::Result<f64> {
-    let started = Instant::now();
-    let mut sender = sender.clone().ready().await?;
-    let request = http::Request::post(format!("https://{TULLE_SERVER_NAME}/inject?timeout=10s"))
-        .header("content-type", "application/json")
-        .body(())?;
-    let (answer, mut body) = sender.send_request(request, false)?;
-    body.send_data(review.clone(), true)?;
-    let answer = answer.await?;
-    let status = answer.status();
-    let mut body = answer.into_body();
-    let mut text = Vec::new();
-    while let Some(more) = piece(&mut body).await? {
-        text.extend_from_slice(&more);
+/// A connection to a webhook.
+#[derive(Clone)]
+struct Asker {
+    sender: SendRequest<Bytes>,
+    name: &'static str,
+}
+
+impl Asker {
+    /// Asks, and how long the answer took.
+    async fn ask(&self, review: &Bytes) -> anyhow::Result<f64> {
+        let started = Instant::now();
+        let mut sender = self.sender.clone().ready().await?;
+        let request = http::Request::post(format!("https://{}/inject?timeout=10s", self.name))
+            .header("content-type", "application/json")
+            .body(())?;
+        let (answer, mut body) = sender.send_request(request, false)?;
+        body.send_data(review.clone(), true)?;
+        let answer = answer.await?;
+        let status = answer.status();
+        let mut body = answer.into_body();
+        let mut text = Vec::new();
+        while let Some(more) = piece(&mut body).await? {
+            text.extend_from_slice(&more);
+        }
+        let took = started.elapsed().as_secs_f64();
+        let is_patched = memchr(&text, b"patchType");
+        anyhow::ensure!(
+            status.is_success() && is_patched,
+            "answered {status}, and not with a patch: {}",
+            String::from_utf8_lossy(&text)
+        );
+        Ok(took)
     }
-    let took = started.elapsed().as_secs_f64();
-    let is_patched = memchr(&text, b"patchType");
-    anyhow::ensure!(
-        status.is_success() && is_patched,
-        "answered {status}, and not with a patch: {}",
-        String::from_utf8_lossy(&text)
-    );
-    Ok(took)
 }
 
 fn memchr(text: &[u8], part: &[u8]) -> bool {

@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::http::page;
-use super::{Program, free_port};
+use super::http::{page, page_on};
+use super::{Program, Space, free_port};
 
 const LIMIT: Duration = Duration::from_secs(120);
 /// The name of the control plane's cluster.
@@ -28,12 +29,15 @@ pub struct EnvoyOptions {
     pub proxy: Value,
     /// Whether clusters and figures are made when they are first used, as Tulle's bootstrap says; stock Envoy makes all at once.
     pub deferred: bool,
+    /// Where it runs, if not beside everything else; the target is an address there.
+    pub space: Option<Arc<Space>>,
 }
 
 /// A running one; ended when this is dropped.
 #[derive(Debug)]
 pub struct Envoy {
     process: Program,
+    space: Option<Arc<Space>>,
     admin: u16,
     /// From its start to its readiness: all that it was sent is in use.
     pub ready_after: Duration,
@@ -50,7 +54,10 @@ impl Envoy {
         let file = folder.join("envoy.json");
         let text = serde_json::to_string_pretty(&bootstrap(options, admin))?;
         std::fs::write(&file, text)?;
-        let mut command = Command::new(&options.program);
+        let mut command = match &options.space {
+            Some(space) => space.command(&options.program),
+            None => Command::new(&options.program),
+        };
         command.arg("--config-path").arg(&file).args([
             "--use-dynamic-base-id",
             "--concurrency",
@@ -59,11 +66,15 @@ impl Envoy {
             "warning",
         ]);
         let mut process = Program::start("envoy", &folder.join("logs"), &command)?;
+        let space = options.space.clone();
         let ready_after = process
-            .wait_until(LIMIT, async || page(admin, "/ready").await.is_ok())
+            .wait_until(LIMIT, async || {
+                told(space.as_deref(), admin, "/ready").await.is_ok()
+            })
             .await?;
         Ok(Self {
             process,
+            space,
             admin,
             ready_after,
         })
@@ -74,12 +85,16 @@ impl Envoy {
         self.process.id()
     }
 
+    async fn page(&self, path: &str) -> anyhow::Result<String> {
+        told(self.space.as_deref(), self.admin, path).await
+    }
+
     /// Bytes that it has allocated and not freed.
     ///
     /// # Errors
     /// It does not say.
     pub async fn allocated(&self) -> anyhow::Result<u64> {
-        let memory: Value = serde_json::from_str(&page(self.admin, "/memory").await?)?;
+        let memory: Value = serde_json::from_str(&self.page("/memory").await?)?;
         let allocated = memory["allocated"].as_str();
         Ok(allocated.context("/memory without 'allocated'")?.parse()?)
     }
@@ -89,9 +104,20 @@ impl Envoy {
     /// # Errors
     /// It has none of this name.
     pub async fn stat(&self, name: &str) -> anyhow::Result<u64> {
-        let text = page(self.admin, &format!("/stats?filter=^{name}$")).await?;
+        let text = self.page(&format!("/stats?filter=^{name}$")).await?;
         let value = text.trim().rsplit(' ').next().unwrap_or_default();
         value.parse().with_context(|| format!("{name}: '{text}'"))
+    }
+}
+
+/// A page of an admin interface.
+async fn told(space: Option<&Space>, admin: u16, path: &str) -> anyhow::Result<String> {
+    match space {
+        None => page(admin, path).await,
+        Some(space) => {
+            let address = SocketAddr::from(([127, 0, 0, 1], admin));
+            page_on(space.connect(address).await?, path).await
+        }
     }
 }
 

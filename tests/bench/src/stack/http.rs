@@ -13,8 +13,15 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// There is no answer, or none with status 200.
 pub async fn page(port: u16, path: &str) -> anyhow::Result<String> {
+    page_on(TcpStream::connect(("127.0.0.1", port)).await?, path).await
+}
+
+/// The same, on a connection that is there.
+///
+/// # Errors
+/// As [`page`].
+pub(super) async fn page_on(mut stream: TcpStream, path: &str) -> anyhow::Result<String> {
     let ask = async {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
         // Envoy answers nothing older.
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");

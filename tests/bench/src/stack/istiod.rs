@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::http::page;
@@ -11,6 +14,12 @@ use super::{ApiServer, Program, free_port};
 
 /// Where it keeps what is its own.
 pub const ISTIO_NAMESPACE: &str = "istio-system";
+/// The name in its certificate.
+pub const ISTIOD_SERVER_NAME: &str = "istiod.istio-system.svc";
+/// Where its certificate authority is kept.
+const AUTHORITY: &str = "/api/v1/namespaces/istio-system/secrets/istio-ca-secret";
+/// Where it looks for what it injects, from where it is started.
+const INJECTED: &str = "var/lib/istio/inject";
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// How it is set.
@@ -46,6 +55,8 @@ pub struct IstiodOptions {
     pub profile: Profile,
     /// The only core that it may run on, if it is pinned.
     pub core: Option<usize>,
+    /// A folder with `config` and `values` of what it injects, if it is to admit pods and to give certificates too.
+    pub inject: Option<PathBuf>,
 }
 
 /// A running one; ended when this is dropped.
@@ -59,6 +70,10 @@ pub struct Istiod {
     pub xds: u16,
     /// The port of its debug pages.
     pub http: u16,
+    /// The port of its webhook, if it has one.
+    pub webhook: u16,
+    /// The port where it gives certificates, over TLS, if it does.
+    pub secure: u16,
     /// From start to ready.
     pub ready_after: Duration,
 }
@@ -73,11 +88,14 @@ impl Istiod {
         api: &ApiServer,
         folder: &Path,
     ) -> anyhow::Result<Self> {
-        let ports = [free_port()?, free_port()?, free_port()?];
+        let mut ports = [0; 5];
+        for port in &mut ports {
+            *port = free_port()?;
+        }
         Self::start_at(options, api, folder, ports).await
     }
 
-    /// As [`Istiod::start`], at these ports: xDS, debug pages, metrics.
+    /// As [`Istiod::start`], at these ports: xDS, debug pages, metrics, webhook, certificates.
     ///
     /// # Errors
     /// As [`Istiod::start`].
@@ -85,9 +103,9 @@ impl Istiod {
         options: &IstiodOptions,
         api: &ApiServer,
         folder: &Path,
-        ports: [u16; 3],
+        ports: [u16; 5],
     ) -> anyhow::Result<Self> {
-        let [xds, http, monitoring] = ports;
+        let [xds, http, monitoring, webhook, secure] = ports;
         std::fs::create_dir_all(folder)?;
         let settings = json!({
             "apiVersion": "v1",
@@ -103,15 +121,32 @@ impl Istiod {
             .arg("--kubeconfig")
             .arg(api.kubeconfig())
             .args(["--grpcAddr", &format!("127.0.0.1:{xds}")])
-            .args(["--httpsAddr", "", "--secureGRPCAddr", ""])
             .args(["--httpAddr", &format!("127.0.0.1:{http}")])
             .args(["--monitoringAddr", &format!("127.0.0.1:{monitoring}")])
             .current_dir(folder)
             .env("POD_NAME", "istiod-1")
             .env("POD_NAMESPACE", ISTIO_NAMESPACE)
-            .env("PILOT_CERT_PROVIDER", "none")
-            .env("ENABLE_CA_SERVER", "false")
             .envs(options.profile.environment().iter().copied());
+        match &options.inject {
+            None => command
+                .args(["--httpsAddr", "", "--secureGRPCAddr", ""])
+                .env("PILOT_CERT_PROVIDER", "none")
+                .env("ENABLE_CA_SERVER", "false"),
+            Some(inject) => {
+                let place = folder.join(INJECTED);
+                std::fs::create_dir_all(&place)?;
+                for name in ["config", "values"] {
+                    let from = inject.join(name);
+                    std::fs::copy(&from, place.join(name))
+                        .with_context(|| from.display().to_string())?;
+                }
+                command
+                    .args(["--httpsAddr", &format!("127.0.0.1:{webhook}")])
+                    .args(["--secureGRPCAddr", &format!("127.0.0.1:{secure}")])
+                    // Proxies have one token, and show it to every stack.
+                    .env("TOKEN_AUDIENCES", "tulle")
+            }
+        };
         let mut process = Program::start("istiod", &folder.join("logs"), &command)?;
         let ready_after = process
             .wait_until(LIMIT, async || page(http, "/ready").await.is_ok())
@@ -122,13 +157,32 @@ impl Istiod {
             monitoring,
             xds,
             http,
+            webhook,
+            secure,
             ready_after,
         })
     }
 
+    /// What its certificate is verified by, PEM.
+    ///
+    /// # Errors
+    /// It has made none.
+    pub async fn roots(api: &ApiServer) -> anyhow::Result<String> {
+        let secret = api.api().get(AUTHORITY).await?;
+        let roots = secret["data"]["ca-cert.pem"].as_str();
+        let roots = roots.with_context(|| format!("{AUTHORITY} has no ca-cert.pem"))?;
+        Ok(String::from_utf8(STANDARD.decode(roots)?)?)
+    }
+
     /// All its ports, for one that is to take its place.
-    pub fn ports(&self) -> [u16; 3] {
-        [self.xds, self.http, self.monitoring]
+    pub fn ports(&self) -> [u16; 5] {
+        [
+            self.xds,
+            self.http,
+            self.monitoring,
+            self.webhook,
+            self.secure,
+        ]
     }
 
     /// The process.
