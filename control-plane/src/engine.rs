@@ -2,8 +2,11 @@
 //! `serve` drives it from its mailboxes, `compile` and the tests call it directly.
 
 mod cache;
+mod called;
+mod checked;
 mod group;
 mod held;
+mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,9 +20,12 @@ use tulle_model::{Capture, Finding, Name, ObjectId, ProxyId, ProxyKind, Severity
 use tulle_xds::{Change, Resource, Scope, TypeUrl};
 
 pub use group::Group;
+pub use update::{Changes, Resources, Update};
 
 use cache::Cache;
-use held::Held;
+use called::{Called, ListId, Lists, Turn};
+use checked::Checked;
+use held::{Held, Means};
 
 /// What a set of changes means for the proxies.
 #[derive(Debug, Default)]
@@ -28,21 +34,15 @@ pub struct Outcome {
     pub updates: Vec<(Group, Update)>,
 }
 
-/// What is new for a group.
-#[derive(Debug)]
-pub enum Update {
-    /// All its resources: an object has come to declare it.
-    Fill(Vec<Arc<Resource>>),
-    /// Changes to what it holds.
-    Change(Vec<Change>),
-}
-
 /// Translation, link and compile in one value.
 #[derive(Debug)]
 pub struct Engine {
     index: Index,
     settings: Settings,
     open: BTreeMap<Group, Held>,
+    /// Whom the open groups call.
+    lists: Lists,
+    checked: Checked,
     /// What cannot be compiled exactly, by proxy; only proxies of which there is something to say.
     uncompilable: BTreeMap<ProxyId, BTreeSet<Finding>>,
     cache: Cache,
@@ -63,6 +63,8 @@ impl Engine {
             index: Index::new(settings.clone()),
             settings,
             open: BTreeMap::new(),
+            lists: Lists::default(),
+            checked: Checked::default(),
             uncompilable: BTreeMap::new(),
             kubernetes_secrets: BTreeMap::new(),
             secrets_news: false,
@@ -93,59 +95,99 @@ impl Engine {
     }
 
     fn follow(&mut self, delta: &Delta) -> Outcome {
-        let mut updates = Vec::new();
-        for (group, held) in &mut self.open {
-            if delta.views.contains(&group.proxy)
-                && let Some(view) = self.index.view(&group.proxy)
-            {
-                let first = held.is_empty();
-                let changes =
-                    held.follow_view(&view, group, &self.settings, &self.index, &mut self.cache);
-                if first {
-                    updates.push((group.clone(), Update::Fill(held.resources())));
-                } else if !changes.is_empty() {
-                    updates.push((group.clone(), Update::Change(changes)));
-                }
-            }
-            // A view has taken its endpoints as they are now, so nothing is found twice.
-            let changes = held.follow_endpoints(&delta.endpoints, &self.index, &mut self.cache);
-            if !changes.is_empty() {
-                updates.push((group.clone(), Update::Change(changes)));
-            }
-        }
+        // Lists first: what a view is found to call then has its endpoints as they are now.
+        let turns = self
+            .lists
+            .follow_endpoints(&delta.endpoints, &self.index, &mut self.cache);
+        let mut updates = self.follow_views(&delta.views, &turns);
+        drop(turns);
         self.news |= delta.findings;
+        if !delta.views.is_empty() {
+            self.checked.forget_unused();
+        }
         for proxy in &delta.views {
             self.check(proxy);
         }
         if delta.views.iter().any(|proxy| self.is_open(proxy)) {
+            self.lists.forget_unused();
             updates.extend(self.pin());
         }
         self.cache.forget_unused();
         Outcome { updates }
     }
 
-    /// Keeps the endpoints of groups whose object is gone up to date: their proxies still send requests.
-    fn pin(&mut self) -> Vec<(Group, Update)> {
-        let orphans = || {
-            self.open
-                .iter()
-                .filter(|(group, _)| self.index.view(&group.proxy).is_none())
-        };
-        let pinned: BTreeSet<EndpointSetId> = orphans()
-            .flat_map(|(_, held)| held.endpoint_sets())
-            .cloned()
-            .collect();
-        self.index.pin(pinned.clone());
+    /// What is new for the groups of these proxies, whose views are different, and for those that call what has turned.
+    fn follow_views(
+        &mut self,
+        views: &BTreeSet<ProxyId>,
+        turns: &BTreeMap<Arc<ListId>, Turn>,
+    ) -> Vec<(Group, Update)> {
         let mut updates = Vec::new();
+        // Many groups go from one list to the same other one.
+        let mut between: BTreeMap<(Arc<ListId>, Arc<ListId>), Vec<Change>> = BTreeMap::new();
         for (group, held) in &mut self.open {
-            if self.index.view(&group.proxy).is_none() {
-                let changes = held.follow_endpoints(&pinned, &self.index, &mut self.cache);
-                if !changes.is_empty() {
-                    updates.push((group.clone(), Update::Change(changes)));
-                }
+            let view = views.contains(&group.proxy);
+            let view = view.then(|| self.index.view(&group.proxy)).flatten();
+            let turn = held.called().and_then(|before| turns.get(before));
+            if view.is_none() && turn.is_none() {
+                continue;
+            }
+            let before = held.called().cloned();
+            let own = view.map(|view| {
+                let means = Means {
+                    settings: &self.settings,
+                    index: &self.index,
+                    lists: &mut self.lists,
+                    cache: &mut self.cache,
+                };
+                held.follow_view(&view, group, means)
+            });
+            let Some(now) = held.called() else {
+                continue;
+            };
+            let layer = self.lists.get(now).map(Called::layer);
+            let layer = layer.cloned().unwrap_or_default();
+            let Some(before) = before else {
+                let own = held.own();
+                updates.push((group.clone(), Update::Fill(Resources { layer, own })));
+                continue;
+            };
+            let mut list = if before == *now {
+                turn.map_or_else(Vec::new, |turn| turn.changes.clone())
+            } else {
+                let between = between.entry((before.clone(), now.clone()));
+                let changes = between.or_insert_with(|| {
+                    let told = turn.map(|turn| &turn.before);
+                    let told = told.or_else(|| self.lists.get(&before).map(Called::layer));
+                    told.map_or_else(Vec::new, |told| layer.changes_since(told))
+                });
+                changes.clone()
+            };
+            list.extend(own.into_iter().flatten());
+            if !list.is_empty() {
+                updates.push((group.clone(), Update::Change(Changes { layer, list })));
             }
         }
         updates
+    }
+
+    /// Keeps the endpoints of groups whose object is gone up to date: their proxies still send requests.
+    fn pin(&mut self) -> Vec<(Group, Update)> {
+        let orphans = self.open.iter();
+        let orphans = orphans.filter(|(group, _)| self.index.view(&group.proxy).is_none());
+        let lists: BTreeSet<&ListId> = orphans
+            .filter_map(|(_, held)| held.called().map(|id| &**id))
+            .collect();
+        let lists = lists.into_iter().filter_map(|id| self.lists.get(id));
+        let pinned: BTreeSet<EndpointSetId> = lists
+            .flat_map(|called| called.endpoint_sets())
+            .cloned()
+            .collect();
+        self.index.pin(pinned.clone());
+        let turns = self
+            .lists
+            .follow_endpoints(&pinned, &self.index, &mut self.cache);
+        self.follow_views(&BTreeSet::new(), &turns)
     }
 
     fn is_open(&self, proxy: &ProxyId) -> bool {
@@ -166,31 +208,44 @@ impl Engine {
     /// when one does, that is an [`Update::Fill`].
     ///
     /// A group whose object is deleted keeps what it holds: its proxies go on as they are until they end.
-    pub fn open(&mut self, group: &Group) -> Option<Vec<Arc<Resource>>> {
-        let held = self.open.entry(group.clone()).or_default();
-        let Some(view) = self.index.view(&group.proxy) else {
-            self.check(&group.proxy);
-            return None;
-        };
-        held.follow_view(&view, group, &self.settings, &self.index, &mut self.cache);
-        let resources = held.resources();
+    pub fn open(&mut self, group: &Group) -> Option<Resources> {
+        let mut held = self.open.remove(group).unwrap_or_default();
+        let resources = self.look(group, &mut held);
+        self.open.insert(group.clone(), held);
+        self.lists.forget_unused();
         self.check(&group.proxy);
-        Some(resources)
+        resources
     }
 
     /// What a group's proxies would be sent now; empty if no object declares it.
     pub fn peek(&mut self, group: &Group) -> Vec<Arc<Resource>> {
-        let Some(view) = self.index.view(&group.proxy) else {
-            return Vec::new();
-        };
         let mut held = Held::default();
-        held.follow_view(&view, group, &self.settings, &self.index, &mut self.cache);
-        held.resources()
+        let resources = self.look(group, &mut held);
+        drop(held);
+        self.lists.forget_unused();
+        resources.map_or_else(Vec::new, |resources| resources.iter().cloned().collect())
+    }
+
+    fn look(&mut self, group: &Group, held: &mut Held) -> Option<Resources> {
+        let view = self.index.view(&group.proxy)?;
+        let means = Means {
+            settings: &self.settings,
+            index: &self.index,
+            lists: &mut self.lists,
+            cache: &mut self.cache,
+        };
+        held.follow_view(&view, group, means);
+        let called = held.called().and_then(|id| self.lists.get(id));
+        Some(Resources {
+            layer: called.map(Called::layer).cloned().unwrap_or_default(),
+            own: held.own(),
+        })
     }
 
     /// Stops compiling for a group.
     pub fn close(&mut self, group: &Group) {
         self.open.remove(group);
+        self.lists.forget_unused();
         self.pin();
         self.check(&group.proxy);
         self.cache.forget_unused();
@@ -200,7 +255,7 @@ impl Engine {
     pub fn origins(&self, scope: &Scope, type_url: TypeUrl, name: &str) -> Vec<ObjectId> {
         Group::from_scope(scope)
             .and_then(|group| self.open.get(&group))
-            .map(|held| held.origins(type_url, name))
+            .map(|held| held.origins(&self.lists, type_url, name))
             .unwrap_or_default()
     }
 
@@ -263,7 +318,7 @@ impl Engine {
         let findings: BTreeSet<Finding> = match view {
             Some(view) => captures
                 .into_iter()
-                .flat_map(|capture| tulle_envoy::findings(&view, capture))
+                .flat_map(|capture| self.checked.findings(&view, capture))
                 .collect(),
             None if self.is_open(proxy) => BTreeSet::from([undeclared(proxy)]),
             None => BTreeSet::new(),

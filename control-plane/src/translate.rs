@@ -1,30 +1,15 @@
 //! From room to room: an observed object to the dialect that understands it.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use tulle_crds::Kind;
+use tulle_model::ObjectId;
 use tulle_model::fragment::Translated;
-use tulle_model::{ObjectId, Str};
 use tulle_source::{Change, ObjectKey};
-
-/// Group and name of each kind, shared by all its objects.
-static KINDS: LazyLock<BTreeMap<Kind, (Str, Str)>> = LazyLock::new(|| {
-    let kinds = Kind::ALL.into_iter();
-    kinds
-        .map(|kind| (kind, (kind.group().into(), kind.as_str().into())))
-        .collect()
-});
 
 /// The name under which an object is linked and reported.
 pub fn object_id(key: &ObjectKey) -> ObjectId {
-    let (group, kind) = &KINDS[&key.kind];
-    ObjectId {
-        group: group.clone(),
-        kind: kind.clone(),
-        namespace: key.namespace.as_deref().unwrap_or_default().into(),
-        name: key.name.as_str().into(),
-    }
+    let namespace = key.namespace.as_deref().unwrap_or_default();
+    ObjectId::new(key.kind.group(), key.kind.as_str(), namespace, &key.name)
 }
 
 /// What a change means to the index; `None`: the object is gone.

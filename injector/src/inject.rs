@@ -23,6 +23,7 @@ mod candidate;
 mod capture;
 mod config;
 mod decision;
+mod difference;
 mod edit;
 mod environment;
 mod envoy;
@@ -47,7 +48,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use tulle_model::ProxyId;
 
-pub use candidate::{Candidate, candidates};
+pub use candidate::{Candidate, Candidates, candidates};
 pub use config::{
     ImagePullPolicy, InjectConfig, InjectConfigError, LogLevel, ResourceList, Resources,
 };
@@ -66,7 +67,7 @@ pub struct PodRequest<'a> {
     /// The pod.
     pub pod: &'a Value,
     /// What may select it; those of other namespaces are passed over.
-    pub candidates: &'a [Candidate],
+    pub candidates: &'a Candidates,
     /// Tulle's own namespace, where nothing is injected: the control plane must be able to start without itself.
     pub system_namespace: &'a str,
 }
@@ -117,7 +118,7 @@ pub fn inject(request: &PodRequest<'_>, config: &InjectConfig) -> Result<Outcome
         edit::annotate(&mut pod, WARNINGS, warnings.join("\n"))?;
     }
     Ok(Outcome {
-        patch: json_patch::diff(request.pod, &pod),
+        patch: difference::patch(request.pod, &pod),
         pod,
         proxy,
         warnings: warnings

@@ -15,7 +15,8 @@ use serde_json::{Number, Value};
 const TYPE_URL_PREFIX: &str = "type.googleapis.com/";
 const TYPE_KEY: &str = "@type";
 
-/// Decoding the set takes tens of milliseconds and some megabytes: only those who look at JSON pay, once.
+/// The messages that Tulle sends, and what they hold (`PACKAGES` in `build.rs`). Decoding the set takes milliseconds and some
+/// megabytes: only those who look at JSON pay, once.
 static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
     DescriptorPool::decode(include_bytes!(concat!(env!("OUT_DIR"), "/envoy-types.bin")).as_slice())
         .expect("the descriptor set of envoy-types is whole")

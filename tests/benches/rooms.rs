@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
-use tulle_control_plane::engine::{Engine, Group, Update};
+use tulle_control_plane::engine::{Changes, Engine, Group, Resources, Update};
 use tulle_control_plane::translate::translate;
 use tulle_index::Index;
 use tulle_model::Capture;
@@ -138,7 +138,8 @@ fn bench_fan_out(criterion: &mut Criterion) {
         for proxy in world.proxies() {
             let capture = Capture::Transparent;
             let group = Group { proxy, capture };
-            store.replace(&group.scope(), engine.open(&group).expect("a view"));
+            let Resources { layer, own } = engine.open(&group).expect("a view");
+            store.replace_over(&group.scope(), &layer, own);
         }
         for (name, mut turns) in [("route", Turns::route()), ("endpoint", Turns::endpoint())] {
             room.bench_function(BenchmarkId::new(name, size), |bencher| {
@@ -146,9 +147,11 @@ fn bench_fan_out(criterion: &mut Criterion) {
                     let updates = engine.apply(turns.next()).updates;
                     for (group, update) in updates {
                         match update {
-                            Update::Fill(resources) => store.replace(&group.scope(), resources),
-                            Update::Change(changes) => {
-                                store.apply(&group.scope(), changes).unwrap_or(0)
+                            Update::Fill(Resources { layer, own }) => {
+                                store.replace_over(&group.scope(), &layer, own)
+                            }
+                            Update::Change(Changes { layer, list }) => {
+                                store.apply_over(&group.scope(), &layer, list).unwrap_or(0)
                             }
                         };
                     }

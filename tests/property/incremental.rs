@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use proptest::prelude::*;
-use tulle_control_plane::engine::{Engine, Group, Update};
+use tulle_control_plane::engine::{Engine, Group, Resources, Update};
 use tulle_control_plane::translate::translate;
 use tulle_model::settings::Settings;
 use tulle_source::{Content, FileSet};
-use tulle_xds::{Change, Resource};
+use tulle_xds::{Change, Resource, Store, TypeTable, TypeUrl};
 
 use crate::universe::{Step, step};
 
@@ -21,11 +20,30 @@ fn note(contents: &mut Contents, resource: &Resource) {
     contents.insert(key, resource.version().to_string());
 }
 
-fn all(resources: &[Arc<Resource>]) -> Contents {
+fn all(resources: &Resources) -> Contents {
     let mut contents = Contents::new();
     resources
         .iter()
         .for_each(|resource| note(&mut contents, resource));
+    contents
+}
+
+/// The same of what the server would send.
+fn stored(store: &Store, group: &Group) -> Contents {
+    let types = [
+        TypeUrl::CDS,
+        TypeUrl::EDS,
+        TypeUrl::SDS,
+        TypeUrl::LDS,
+        TypeUrl::RDS,
+    ];
+    let mut contents = Contents::new();
+    for resource in types
+        .iter()
+        .flat_map(|url| store.list(&group.scope(), *url))
+    {
+        note(&mut contents, &resource);
+    }
     contents
 }
 
@@ -42,6 +60,7 @@ proptest! {
         let mut engine = Engine::new(Settings::default());
         let mut held: BTreeMap<Group, Contents> = BTreeMap::new();
         let mut opened: BTreeSet<Group> = BTreeSet::new();
+        let (store, _feed) = Store::new(TypeTable::envoy());
         let mut objects = BTreeMap::new();
         for step in steps {
             let changes = match &step {
@@ -56,24 +75,31 @@ proptest! {
             }
             let outcome = engine.apply(changes.iter().map(translate).collect());
             for (group, update) in outcome.updates {
-                let contents = held.entry(group).or_default();
+                let contents = held.entry(group.clone()).or_default();
                 match update {
-                    Update::Fill(resources) => *contents = all(&resources),
-                    Update::Change(changes) => for change in changes {
-                        match change {
-                            Change::Put(resource) => note(contents, &resource),
-                            Change::Remove(type_url, name) => {
-                                let key = (type_url.to_string(), name.to_string());
-                                prop_assert!(contents.remove(&key).is_some(), "removed what was not held: {:?}", key);
+                    Update::Fill(resources) => {
+                        *contents = all(&resources);
+                        store.replace_over(&group.scope(), &resources.layer, resources.own);
+                    }
+                    Update::Change(changes) => {
+                        store.apply_over(&group.scope(), &changes.layer, changes.list.clone());
+                        for change in changes.list {
+                            match change {
+                                Change::Put(resource) => note(contents, &resource),
+                                Change::Remove(type_url, name) => {
+                                    let key = (type_url.to_string(), name.to_string());
+                                    prop_assert!(contents.remove(&key).is_some(), "removed what was not held: {:?}", key);
+                                }
                             }
                         }
-                    },
+                    }
                 }
             }
             for proxy in engine.proxies() {
                 let group = Group { proxy, capture: "transparent".parse().expect("a mode") };
                 if opened.insert(group.clone()) && let Some(resources) = engine.open(&group) {
-                    held.insert(group, all(&resources));
+                    held.insert(group.clone(), all(&resources));
+                    store.replace_over(&group.scope(), &resources.layer, resources.own);
                 }
             }
             // The oracle: everything anew.
@@ -85,6 +111,9 @@ proptest! {
                 if let Some(wanted) = fresh.open(group).map(|resources| all(&resources)) {
                     prop_assert_eq!(held.get(group), Some(&wanted), "{}", group);
                 }
+            }
+            for (group, contents) in &held {
+                prop_assert_eq!(&stored(&store, group), contents, "{}", group);
             }
             prop_assert_eq!(fresh.findings(), engine.findings());
         }

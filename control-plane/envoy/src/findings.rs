@@ -14,7 +14,7 @@ pub fn findings(view: &ProxyView, capture: Capture) -> Vec<Finding> {
     match &view.role {
         Role::Sidecar(sidecar) => {
             for port in &sidecar.outbound {
-                outbound(port, capture, &mut findings);
+                findings.extend(port_findings(port, capture));
             }
         }
         Role::Gateway(gateway) => {
@@ -28,14 +28,17 @@ pub fn findings(view: &ProxyView, capture: Capture) -> Vec<Finding> {
     findings
 }
 
-fn outbound(port: &OutboundPort, capture: Capture, findings: &mut Vec<Finding>) {
+/// The findings of a port that a sidecar's application calls, in no order. Of the capture it matters only whether traffic is
+/// redirected.
+pub fn port_findings(port: &OutboundPort, capture: Capture) -> Vec<Finding> {
+    let mut findings = Vec::new();
     for service in port.http.iter().map(|service| &service.routes) {
         for host in std::iter::once(&service.host).chain(&service.host_aliases) {
             if let Err(refusal) = accepted::host(host) {
                 findings.push(refusal.finding(&service.object, host));
             }
         }
-        routes(&service.routes, findings);
+        routes(&service.routes, &mut findings);
     }
     for service in tcp_chains(port, capture).1 {
         let (reason, help) = match capture {
@@ -56,6 +59,7 @@ fn outbound(port: &OutboundPort, capture: Capture, findings: &mut Vec<Finding>) 
         let finding = Finding::new(Severity::Warning, codes::PORT_SHARED, object, "", message);
         findings.push(finding.help(help));
     }
+    findings
 }
 
 fn routes(routes: &[Route], findings: &mut Vec<Finding>) {

@@ -4,7 +4,8 @@
 //! know it, with all that the server has to know beside the bytes: what it needs, what it disturbs,
 //! whose object it comes from. In: [`tulle_model::linked::ProxyView`] and endpoint sets. Out:
 //! [`Compiled`]. [`plan`] tells names and versions without encoding, so that a caller compiles only
-//! what differs from what it holds.
+//! what differs from what it holds, and its parts ([`called`], [`called_ports`], [`own`]) tell what views that share
+//! something have alike, so that it is planned once.
 //! Must never: join (every reference in a view is resolved already), look at another proxy's view, or
 //! send what Envoy refuses: what a user wrote and Envoy would not take is left out and told by
 //! [`findings`].
@@ -35,7 +36,8 @@ mod fixture;
 
 pub use endpoints::endpoints;
 pub use files::{KubernetesSecret, kubernetes_secrets};
-pub use findings::findings;
+pub use findings::{findings, port_findings};
 pub use listener::{INBOUND_CAPTURE_PORT, OUTBOUND_CAPTURE_PORT};
-pub use plan::{Assignment, Compiled, Key, Plan, Planned, plan};
+pub use plan::{Assignment, Compiled, Key, Plan, Planned, called, called_ports, own, plan};
+pub use route::{CalledPort, Undeclared};
 pub use static_bootstrap::{StaticBootstrapError, static_bootstrap};

@@ -12,6 +12,7 @@ use tulle_model::settings::Settings;
 use tulle_model::{Capture, ObjectId, Str};
 
 use crate::files::Named;
+use crate::route::CalledPort;
 use crate::targets::ClusterNames;
 use crate::{cluster, listener, names, route};
 
@@ -85,7 +86,7 @@ impl fmt::Debug for Planned<'_> {
 }
 
 impl<'a> Planned<'a> {
-    fn new<R: Resource + Hash + Send + Sync + 'a>(resource: R) -> Self {
+    pub(crate) fn new<R: Resource + Hash + Send + Sync + 'a>(resource: R) -> Self {
         Self {
             type_url: R::TYPE_URL,
             name: resource.name().into(),
@@ -156,8 +157,11 @@ impl<'a> Builder<'a> {
         &mut self,
         resources: impl IntoIterator<Item = R>,
     ) {
-        for resource in resources {
-            let planned = Planned::new(resource);
+        self.extend(resources.into_iter().map(Planned::new));
+    }
+
+    fn extend(&mut self, planned: impl IntoIterator<Item = Planned<'a>>) {
+        for planned in planned {
             if self.taken.insert(planned.key()) {
                 self.resources.push(planned);
             }
@@ -165,17 +169,53 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Every resource of a proxy's view with its version, without encoding any.
+/// Every resource of a proxy's view with its version, without encoding any: [`called`], which counts first where two have
+/// one name, [`own`], and the route configurations of [`called_ports`].
 pub fn plan<'a>(view: &'a ProxyView, capture: Capture, settings: &Settings) -> Plan<'a> {
-    let names = ClusterNames::of(view);
+    let Plan {
+        resources,
+        assignments,
+    } = called(view);
+    let mut builder = Builder::default();
+    builder.extend(resources);
+    builder.extend(own(view, capture, settings));
+    builder.extend(called_ports(view, capture).map(|port| port.plan()));
+    Plan {
+        resources: builder.resources,
+        assignments,
+    }
+}
+
+/// Whom a proxy calls: the clusters of its view's list and their endpoints. It follows from that list and the mesh's name and
+/// from nothing else, so that views that share the list have all of it alike.
+pub fn called(view: &ProxyView) -> Plan<'_> {
     let mut builder = Builder::default();
     builder.add(cluster::egress(view));
+    Plan {
+        resources: builder.resources,
+        assignments: assignments(view),
+    }
+}
+
+/// The ports that a sidecar's application calls HTTP services on, each with a route configuration.
+pub fn called_ports(view: &ProxyView, capture: Capture) -> impl Iterator<Item = CalledPort<'_>> {
+    let sidecar = match &view.role {
+        Role::Sidecar(sidecar) => Some(sidecar),
+        Role::Gateway(_) => None,
+    };
+    let sidecar = sidecar.into_iter();
+    sidecar.flat_map(move |sidecar| route::egress(view, sidecar, capture))
+}
+
+/// What a proxy holds beside [`called`] and the route configurations of [`called_ports`]; each name of a type once.
+pub fn own<'a>(view: &'a ProxyView, capture: Capture, settings: &Settings) -> Vec<Planned<'a>> {
+    let names = ClusterNames::of(view);
+    let mut builder = Builder::default();
     builder.add(Named::by(view).files(&view.object));
     match &view.role {
         Role::Sidecar(sidecar) => {
             builder.add(cluster::application(view, sidecar, capture));
             builder.add(cluster::passthrough(view, sidecar, capture));
-            builder.add(route::egress(sidecar, capture, &names));
             builder.add(route::ingress(view, sidecar));
             builder.add(listener::egress(view, sidecar, capture, &names));
             builder.add(listener::ingress(view, sidecar, capture, settings));
@@ -185,10 +225,7 @@ pub fn plan<'a>(view: &'a ProxyView, capture: Capture, settings: &Settings) -> P
             builder.add(listener::gateway(view, gateway, capture, settings));
         }
     }
-    Plan {
-        resources: builder.resources,
-        assignments: assignments(view),
-    }
+    builder.resources
 }
 
 fn assignments(view: &ProxyView) -> Vec<Assignment> {

@@ -17,6 +17,8 @@ use tulle_proto::route::{Route, RouteConfiguration, VirtualHost};
 
 use crate::{type_url, wire};
 
+pub use egress::{CalledPort, Undeclared};
+
 pub(crate) use egress::egress;
 pub(crate) use gateway::{compose_accepted, gateway};
 pub(crate) use ingress::ingress;

@@ -5,7 +5,7 @@ use tulle_model::{Code, Finding, Name, ObjectId, Severity, Str, codes};
 
 use crate::key::{Kind, Member};
 use crate::reader::Reader;
-use crate::value::{Membership, Standing};
+use crate::value::{Membership, Rival, Standing};
 
 /// Whether a member may be referred to. Of several members that claim one name in a mesh the first by
 /// namespace and name has it; the others are told so and can be referred to no more, for their virtual
@@ -54,8 +54,7 @@ pub(crate) fn standing(member: &Member, reader: &mut Reader<'_>) -> Standing {
     }
     Standing::Lost {
         mesh,
-        alias,
-        winner,
+        rival: Box::new(Rival { alias, winner }),
     }
 }
 
@@ -130,13 +129,16 @@ pub(crate) fn resolve(
                         help: "refer to a member of the same mesh".to_owned(),
                     })
                 }
-                Standing::Lost { alias, winner, .. } => Err(Unresolved {
-                    code: codes::DUPLICATE_NAME,
-                    message: format!(
-                        "{member} gives way to {word} {winner}: both have the name {alias}"
-                    ),
-                    help: format!("refer to {winner}, or give one of the two another awsName"),
-                }),
+                Standing::Lost { rival, .. } => {
+                    let Rival { alias, winner } = &*rival;
+                    Err(Unresolved {
+                        code: codes::DUPLICATE_NAME,
+                        message: format!(
+                            "{member} gives way to {word} {winner}: both have the name {alias}"
+                        ),
+                        help: format!("refer to {winner}, or give one of the two another awsName"),
+                    })
+                }
                 Standing::In { .. } => unreachable!("both cases of the mesh were taken above"),
             }
         }

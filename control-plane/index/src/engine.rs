@@ -139,7 +139,7 @@ impl Engine {
         mem::take(&mut self.endpoints)
             .into_iter()
             .filter(
-                |(id, before)| match self.value(Node::Endpoints(id.clone())) {
+                |(id, before)| match self.value(Node::Endpoints(Box::new(id.clone()))) {
                     Some(Value::Endpoints(now)) => now != before,
                     _ => false,
                 },
@@ -156,7 +156,7 @@ impl Engine {
     }
 
     pub(crate) fn endpoints(&self, id: &EndpointSetId) -> Arc<EndpointSet> {
-        match self.value(Node::Endpoints(id.clone())) {
+        match self.value(Node::Endpoints(Box::new(id.clone()))) {
             Some(Value::Endpoints(set)) => set.clone(),
             _ => Arc::default(),
         }
@@ -197,16 +197,18 @@ impl Engine {
     #[cfg(test)]
     pub(crate) fn followed(&self) -> impl Iterator<Item = &EndpointSetId> {
         self.slots.keys().filter_map(|key| match key {
-            Key::Node(Node::Endpoints(set)) => Some(set),
+            Key::Node(Node::Endpoints(set)) => Some(&**set),
             _ => None,
         })
     }
 
     /// The pods of a namespace that a selector fits, sorted by name; `Fact::Pods` of it must be known.
     pub(crate) fn selected_pods(&self, namespace: &Str, selector: &Selector) -> Vec<Held<Pod>> {
-        let names = self.pod_selectors.pods(namespace, selector);
-        let pods = names.map(|name| (namespace.clone(), name.clone()));
-        pods.filter_map(|key| self.facts.pods.get(&key)).collect()
+        let candidates = self.pod_selectors.candidates(namespace, selector);
+        let pods = candidates.into_iter();
+        pods.filter_map(|pod| self.facts.pods.get(pod))
+            .filter(|pod| selector.matches(&pod.labels))
+            .collect()
     }
 
     pub(crate) fn fact_slot(&mut self, fact: Fact) -> SlotId {
@@ -288,8 +290,9 @@ impl Engine {
         let old = self.slots[id].memo.take();
         let (old_value, old_findings) = match old.map(|memo| *memo) {
             Some(memo) => (Some(memo.value), memo.findings),
-            None => (None, vec![]),
+            None => (None, Box::default()),
         };
+        let findings = findings.into_boxed_slice();
         if old_findings != findings {
             self.findings.replace(&old_findings, &findings);
         }
@@ -326,7 +329,8 @@ impl Engine {
                     Some(Value::Endpoints(endpoints)) => endpoints.clone(),
                     _ => Arc::default(),
                 };
-                self.endpoints.entry(set.clone()).or_insert(before);
+                let set = EndpointSetId::clone(set);
+                self.endpoints.entry(set).or_insert(before);
             }
             _ => {}
         }
@@ -343,7 +347,7 @@ impl Engine {
             };
             match &slot.key {
                 Key::Fact(Fact::Pods(namespace, selector)) => {
-                    self.pod_selectors.remove(namespace, selector);
+                    self.pod_selectors.remove(namespace, selector, id);
                 }
                 Key::Fact(_) => {}
                 Key::Node(node) => {

@@ -5,7 +5,7 @@ pub(crate) mod part;
 mod pods;
 pub(crate) mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tulle_model::fragment::{
@@ -16,14 +16,14 @@ use tulle_model::{Name, ObjectId, ProxyId, Str};
 
 use self::part::{Header, MemberPart};
 use self::pods::PodPlaces;
-use self::table::{Entry, Table};
+use self::table::{Entry, Held, Table};
 use crate::few::Few;
 use crate::key::{self, Fact, Kind, Member};
 
 /// All fragments.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
-    objects: BTreeMap<ObjectId, Arc<Entry>>,
+    objects: HashMap<ObjectId, Arc<Entry>>,
     pub(crate) meshes: Table<Mesh>,
     pub(crate) namespaces: Table<Namespace>,
     pub(crate) workloads: Table<Workload>,
@@ -134,16 +134,10 @@ impl Facts {
                     Kind::BackendGroup => self.groups.objects(name),
                 }
             }
-            Fact::KubeService(namespace, name) => self
-                .kube_services
-                .objects(&(namespace.clone(), name.clone())),
-            Fact::Slices(namespace, service) => {
-                let first = (namespace.clone(), service.clone(), Str::from(""));
-                self.slices
-                    .range(first..)
-                    .take_while(|(key, _)| key.0 == *namespace && key.1 == *service)
-                    .map(|(_, slice)| &slice.entry().id)
-                    .collect()
+            Fact::KubeService(service) => self.kube_services.objects(service),
+            Fact::Slices(service) => {
+                let slices = self.slices_of(service);
+                slices.map(|slice| &slice.entry().id).collect()
             }
             Fact::MeshKnown(_)
             | Fact::MeshSelectors
@@ -169,13 +163,20 @@ impl Facts {
         }
     }
 
+    /// The slices of a Kubernetes Service, sorted by name.
+    pub(crate) fn slices_of(
+        &self,
+        service: &ObjectId,
+    ) -> impl Iterator<Item = &Held<EndpointSlice>> {
+        let slices = self.slices.range((service.clone(), Str::from(""))..);
+        slices
+            .take_while(move |((of, _), _)| of == service)
+            .map(|(_, slice)| slice)
+    }
+
     /// The services of a namespace, by name.
     pub(crate) fn services_in(&self, realm: &Str, namespace: &Str) -> Vec<Name> {
-        let first = Name {
-            realm: realm.clone(),
-            namespace: namespace.clone(),
-            name: "".into(),
-        };
+        let first = Name::new(realm, namespace, "");
         self.services
             .range(first..)
             .map(|(name, _)| name)

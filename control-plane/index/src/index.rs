@@ -15,6 +15,10 @@ use crate::key::{Fact, Node};
 use crate::names::{self, ServedNames};
 use crate::stats::Stats;
 
+/// So many objects are looked at at a time for what they change. What a whole mesh changes when it comes takes as much room as
+/// the mesh; what is found in parts is computed as one.
+const PART: usize = 1024;
+
 /// The linked mesh, kept up to date batch by batch. A plain value: one owner changes it, and what it
 /// gives out are shared values that never change.
 #[derive(Debug)]
@@ -70,15 +74,18 @@ impl Index {
     /// Takes in a batch as one: what each object says now, `None` where it is gone. Of several entries
     /// for one object the last one counts.
     pub fn apply(&mut self, batch: Vec<(ObjectId, Option<Arc<Translated>>)>) -> Delta {
-        for (id, translated) in batch {
-            if let Some(replaced) = self.engine.facts.replace(&id, translated) {
-                let old = replaced.old.as_ref().map_or(&[][..], |old| &old.findings);
-                let new = replaced.new.as_ref().map_or(&[][..], |new| &new.findings);
-                self.engine.findings.replace(old, new);
+        let mut batch = batch.into_iter();
+        while !batch.as_slice().is_empty() {
+            for (id, translated) in batch.by_ref().take(PART) {
+                if let Some(replaced) = self.engine.facts.replace(&id, translated) {
+                    let old = replaced.old.as_ref().map_or(&[][..], |old| &old.findings);
+                    let new = replaced.new.as_ref().map_or(&[][..], |new| &new.findings);
+                    self.engine.findings.replace(old, new);
+                }
             }
+            let effects = self.engine.facts.effects();
+            self.engine.touch(effects);
         }
-        let effects = self.engine.facts.effects();
-        self.engine.touch(effects);
         self.settle()
     }
 
@@ -135,10 +142,12 @@ impl Index {
     /// proxy whose object is gone goes on with the sets it holds.
     pub fn pin(&mut self, sets: BTreeSet<EndpointSetId>) {
         for gone in self.pinned.difference(&sets) {
-            self.engine.set_root(Node::Endpoints(gone.clone()), false);
+            self.engine
+                .set_root(Node::Endpoints(Box::new(gone.clone())), false);
         }
         for new in sets.difference(&self.pinned) {
-            self.engine.set_root(Node::Endpoints(new.clone()), true);
+            self.engine
+                .set_root(Node::Endpoints(Box::new(new.clone())), true);
         }
         self.pinned = sets;
         self.settle();

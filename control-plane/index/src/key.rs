@@ -1,10 +1,11 @@
 //! What can be depended on: facts (lookups in the input) and nodes (values computed from them).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use tulle_model::endpoint::EndpointSetId;
 use tulle_model::selector::Selector;
-use tulle_model::{Name, ProxyId, Str};
+use tulle_model::{Name, ObjectId, ProxyId, Str};
 
 /// The kinds of members of a mesh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +55,16 @@ impl std::fmt::Display for Member {
     }
 }
 
+/// A Kubernetes Service.
+pub(crate) fn kube_service(namespace: &str, name: &str) -> ObjectId {
+    ObjectId::new("", "Service", namespace, name)
+}
+
+/// A pod.
+pub(crate) fn pod(namespace: &str, name: &str) -> ObjectId {
+    ObjectId::new("", "Pod", namespace, name)
+}
+
 /// A service of a registry, as the workloads of one namespace know it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Service {
@@ -67,7 +78,7 @@ pub(crate) struct Service {
     pub(crate) service: Str,
 }
 
-/// One lookup in the input. A fact "changes" when the same lookup would now give something else,
+/// One lookup in the input. There are several of each object, so what is large is boxed. A fact "changes" when the same lookup would now give something else,
 /// nothing found included.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Fact {
@@ -86,23 +97,23 @@ pub(crate) enum Fact {
     /// All that a member says.
     Member(Member),
     /// Which services a namespace of a realm holds.
-    ServicesIn(Str, Str),
+    ServicesIn(Box<(Str, Str)>),
     /// The names of all gateways and which routes they select.
     GatewaySelectors,
     /// Whom a proxy name means.
     Proxy(ProxyId),
-    /// A Kubernetes Service, by namespace and name.
-    KubeService(Str, Str),
-    /// The slices of a Kubernetes Service, by namespace and name.
-    Slices(Str, Str),
+    /// A Kubernetes Service.
+    KubeService(ObjectId),
+    /// The slices of a Kubernetes Service.
+    Slices(ObjectId),
     /// The pods of a namespace that a selector fits.
-    Pods(Str, Selector),
+    Pods(Str, Arc<Selector>),
     /// The pods that have an address, as far as identity is concerned.
     PodsAt(IpAddr),
     /// The pods into which a proxy was put, as far as identity is concerned.
     PodsOf(ProxyId),
     /// The workloads whose pods a registry's service holds.
-    Registrants(Service),
+    Registrants(Box<Service>),
     /// A machine's zone.
     Zone(Str),
     /// The members of a mesh (by its name) that claim a name inside it.
@@ -133,16 +144,16 @@ pub(crate) enum Fact {
 /// stages, so that there are no cycles however the user's objects refer to each other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Node {
-    /// The meshes that select a namespace.
-    Selected { realm: Str, namespace: Str },
+    /// The meshes of a realm that select a namespace.
+    Selected(Box<(Str, Str)>),
     /// The mesh that a member belongs to.
     Membership(Member),
     /// Whether a member may be referred to.
     Standing(Member),
     /// The gateway that a gateway route belongs to.
     GatewayOf(Name),
-    /// How far the traffic of a workload or gateway is secured.
-    Mode(Member),
+    /// How far a mesh's traffic in a namespace is secured.
+    Mode { mesh: Name, namespace: Str },
     /// What clients need to know of a workload.
     Server(Name),
     /// The ports on which a workload's proxies take mutual TLS.
@@ -174,18 +185,18 @@ pub(crate) enum Node {
     /// All that a proxy is told.
     View(ProxyId),
     /// Endpoints; nothing is computed from them.
-    Endpoints(EndpointSetId),
+    Endpoints(Box<EndpointSetId>),
 }
 
 impl Node {
     /// Its place in the order of computation.
     pub(crate) fn stage(&self) -> u8 {
         match self {
-            Self::Selected { .. } => 0,
+            Self::Selected(_) => 0,
             Self::Membership(_) => 1,
             Self::Standing(_) => 2,
             Self::GatewayOf(_) => 3,
-            Self::Mode(_) => 4,
+            Self::Mode { .. } => 4,
             Self::Server(_) => 5,
             Self::MtlsPorts(_) => 6,
             Self::Identities(_) => 7,
@@ -208,11 +219,11 @@ impl Node {
     /// Its kind's name in statistics.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::Selected { .. } => "selected",
+            Self::Selected(_) => "selected",
             Self::Membership(_) => "membership",
             Self::Standing(_) => "standing",
             Self::GatewayOf(_) => "gateway-of",
-            Self::Mode(_) => "mode",
+            Self::Mode { .. } => "mode",
             Self::Server(_) => "server",
             Self::MtlsPorts(_) => "mtls-ports",
             Self::Identities(_) => "identities",

@@ -15,25 +15,23 @@ use crate::reader::Reader;
 use crate::registry;
 use crate::value::Source;
 
-/// How far the traffic of a workload or gateway is secured.
+/// How far the traffic of a workload or gateway is secured. One without a mesh has no config that could secure anything.
 pub(crate) fn mode_of(member: &Member, reader: &mut Reader<'_>) -> MtlsMode {
-    match reader.mtls() {
-        Some(_) => reader.mode(member),
+    if reader.mtls().is_none() {
+        return MtlsMode::Off;
+    }
+    match alias::mesh_of(member.kind, &member.name, reader) {
+        Some(mesh) => reader.mode(&mesh, &member.name.namespace),
         None => MtlsMode::Off,
     }
 }
 
-/// The same where anything can be secured at all: as its namespace says, else its mesh, else the
-/// settings. One without a mesh has no config that could secure anything.
-pub(crate) fn mode(member: &Member, reader: &mut Reader<'_>) -> MtlsMode {
-    let Some(default) = reader.mtls() else {
+/// How far a mesh's traffic in a namespace is secured: as the namespace says, else the mesh, else the settings.
+pub(crate) fn mode(mesh: &Name, namespace: &Str, reader: &mut Reader<'_>) -> MtlsMode {
+    let (Some(default), Some(mesh)) = (reader.mtls(), reader.mesh(mesh)) else {
         return MtlsMode::Off;
     };
-    let mesh = alias::mesh_of(member.kind, &member.name, reader);
-    let Some(mesh) = mesh.and_then(|mesh| reader.mesh(&mesh)) else {
-        return MtlsMode::Off;
-    };
-    let namespace = reader.namespace_mtls(&member.name.namespace);
+    let namespace = reader.namespace_mtls(namespace);
     let namespace = namespace.map(|(mode, _)| mode);
     namespace.or(mesh.mtls).unwrap_or(default)
 }
@@ -132,11 +130,7 @@ pub(crate) fn identities(
     };
     let pods = registry::pods(workload, reader);
     pods.iter().for_each(|pod| add(pod));
-    let proxy = ProxyId {
-        kind: ProxyKind::VirtualNode,
-        namespace: workload.namespace.clone(),
-        name: workload.name.clone(),
-    };
+    let proxy = ProxyId::new(ProxyKind::VirtualNode, &workload.namespace, &workload.name);
     reader.pods_of(&proxy).iter().for_each(|pod| add(pod));
     if let EndpointSetId::Service {
         namespace, name, ..

@@ -1,7 +1,7 @@
 //! The only way from a computation to the input and to other nodes: whatever it reads, found or not,
 //! is registered as a dependency in the same step.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -148,10 +148,10 @@ impl Reader<'_> {
     pub(crate) fn namespace_labels(&mut self, namespace: &Str) -> Labels {
         self.note(Fact::Namespace(namespace.clone()));
         let known = self.engine.facts.namespaces.get(namespace);
-        let mut labels = known.map_or_else(BTreeMap::new, |known| known.labels.clone());
-        labels
-            .entry(NAMESPACE_NAME.into())
-            .or_insert_with(|| namespace.clone());
+        let mut labels = known.map_or_else(Labels::new, |known| known.labels.clone());
+        if labels.get(NAMESPACE_NAME).is_none() {
+            labels.insert(NAMESPACE_NAME.into(), namespace.clone());
+        }
         labels
     }
 
@@ -199,7 +199,8 @@ impl Reader<'_> {
 
     /// The services of a namespace, sorted.
     pub(crate) fn services_in(&mut self, realm: &Str, namespace: &Str) -> Vec<Name> {
-        self.note(Fact::ServicesIn(realm.clone(), namespace.clone()));
+        let place = Box::new((realm.clone(), namespace.clone()));
+        self.note(Fact::ServicesIn(place));
         self.engine.facts.services_in(realm, namespace)
     }
 
@@ -232,26 +233,24 @@ impl Reader<'_> {
         namespace: &Str,
         name: &Str,
     ) -> Option<Held<KubeService>> {
-        self.note(Fact::KubeService(namespace.clone(), name.clone()));
-        let key = (namespace.clone(), name.clone());
-        self.engine.facts.kube_services.get(&key)
+        let service = key::kube_service(namespace, name);
+        let found = self.engine.facts.kube_services.get(&service);
+        self.note(Fact::KubeService(service));
+        found
     }
 
     /// The slices of a Kubernetes Service, sorted by name.
     pub(crate) fn slices(&mut self, namespace: &Str, service: &Str) -> Vec<Held<EndpointSlice>> {
-        self.note(Fact::Slices(namespace.clone(), service.clone()));
-        let first = (namespace.clone(), service.clone(), Str::from(""));
-        let slices = self.engine.facts.slices.range(first..);
-        slices
-            .take_while(|(key, _)| key.0 == *namespace && key.1 == *service)
-            .map(|(_, slice)| slice.clone())
-            .collect()
+        let service = key::kube_service(namespace, service);
+        self.note(Fact::Slices(service.clone()));
+        self.engine.facts.slices_of(&service).cloned().collect()
     }
 
     /// The pods of a namespace that a selector fits, sorted by name.
     pub(crate) fn pods(&mut self, namespace: &Str, selector: &Selector) -> Vec<Held<Pod>> {
+        let selector = Arc::new(selector.clone());
         self.note(Fact::Pods(namespace.clone(), selector.clone()));
-        self.engine.selected_pods(namespace, selector)
+        self.engine.selected_pods(namespace, &selector)
     }
 
     /// The pods that have an address, sorted by namespace and name. Of what they say only identity may
@@ -270,7 +269,7 @@ impl Reader<'_> {
 
     /// The workloads whose pods a registry's service holds, sorted.
     pub(crate) fn registrants(&mut self, service: &key::Service) -> Vec<Name> {
-        self.note(Fact::Registrants(service.clone()));
+        self.note(Fact::Registrants(Box::new(service.clone())));
         let names = self.engine.facts.registrants.get(service);
         names.into_iter().flatten().cloned().collect()
     }
@@ -312,13 +311,14 @@ macro_rules! nodes {
 nodes! {
     /// The meshes that select a namespace, sorted.
     selected(realm: &Str, namespace: &Str) -> Arc<Vec<Name>> =
-        Node::Selected { realm: realm.clone(), namespace: namespace.clone() }, Selected;
+        Node::Selected(Box::new((realm.clone(), namespace.clone()))), Selected;
     /// The mesh that a member belongs to.
     membership(member: &Member) -> Membership = Node::Membership(member.clone()), Membership;
     /// Whether a member may be referred to.
     standing(member: &Member) -> Standing = Node::Standing(member.clone()), Standing;
-    /// How far the traffic of a workload or gateway is secured.
-    mode(member: &Member) -> MtlsMode = Node::Mode(member.clone()), Mode;
+    /// How far a mesh's traffic in a namespace is secured.
+    mode(mesh: &Name, namespace: &Str) -> MtlsMode =
+        Node::Mode { mesh: mesh.clone(), namespace: namespace.clone() }, Mode;
     /// The ports on which a workload's proxies take mutual TLS.
     mtls_ports(proxy: &ProxyId) -> Arc<BTreeSet<u16>> = Node::MtlsPorts(proxy.clone()), MtlsPorts;
     /// Who may answer behind a set of endpoints, sorted.
@@ -367,7 +367,9 @@ impl Reader<'_> {
 
     /// Keeps an endpoint set in being without reading it: endpoints change on a lane of their own.
     pub(crate) fn hold(&mut self, set: &EndpointSetId) {
-        let slot = self.engine.node_slot_later(Node::Endpoints(set.clone()));
+        let slot = self
+            .engine
+            .node_slot_later(Node::Endpoints(Box::new(set.clone())));
         self.deps.push(slot);
     }
 }

@@ -21,6 +21,7 @@ pub(crate) fn server(name: &Name, reader: &mut Reader<'_>) -> Option<Arc<Server>
     listeners.retain(|listener| tls::is_usable(listener, reader));
     listeners.sort_by_key(|listener| listener.port);
     listeners.dedup_by_key(|listener| listener.port);
+    listeners.shrink_to_fit();
     Some(Arc::new(Server {
         object: workload.object.clone(),
         alias: workload.alias.clone(),

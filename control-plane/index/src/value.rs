@@ -27,7 +27,7 @@ pub(crate) enum Value {
     RouterPorts(Option<Arc<Vec<RouterPort>>>),
     ServicePorts(Option<Arc<ServicePorts>>),
     HostRoutes(Option<Arc<HostRoutes>>),
-    Named(Arc<Vec<Named>>),
+    Named(Arc<[Named]>),
     HostAddresses(Arc<Vec<IpAddr>>),
     Reach(Option<Arc<Vec<Reach>>>),
     Group(Option<Arc<Vec<Name>>>),
@@ -57,11 +57,14 @@ pub(crate) enum Standing {
     /// Members of this mesh may refer to it.
     In { mesh: Name },
     /// Another member of its mesh has its name.
-    Lost {
-        mesh: Name,
-        alias: Str,
-        winner: Name,
-    },
+    Lost { mesh: Name, rival: Box<Rival> },
+}
+
+/// Who has a name that another claims.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rival {
+    pub(crate) alias: Str,
+    pub(crate) winner: Name,
 }
 
 impl Standing {

@@ -87,6 +87,7 @@ fn sidecar(
         .collect();
     inbound.sort_by_key(|inbound| inbound.port);
     inbound.dedup_by_key(|inbound| inbound.port);
+    inbound.shrink_to_fit();
     let callables = backends::callables(workload, mesh_name, reader);
     let mut clusters = Clusters::default();
     let outbound = outbound::ports(&workload.object, callables, &mut clusters, reader);

@@ -27,33 +27,47 @@ pub struct Translated {
     pub findings: Vec<Finding>,
 }
 
-/// One part of the mesh.
+/// One part of the mesh. Boxed, for most of the many are far smaller than the largest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Fragment {
     /// A mesh.
-    Mesh(Mesh),
+    Mesh(Box<Mesh>),
     /// A namespace's labels.
-    Namespace(Namespace),
+    Namespace(Box<Namespace>),
     /// A workload (App Mesh: VirtualNode).
-    Workload(Workload),
+    Workload(Box<Workload>),
     /// A name that clients call (App Mesh: VirtualService).
-    Service(Service),
+    Service(Box<Service>),
     /// Routes (App Mesh: VirtualRouter).
-    Router(Router),
+    Router(Box<Router>),
     /// A gateway (App Mesh: VirtualGateway).
-    Gateway(Gateway),
+    Gateway(Box<Gateway>),
     /// A route of a gateway (App Mesh: GatewayRoute).
-    GatewayRoute(GatewayRoute),
+    GatewayRoute(Box<GatewayRoute>),
     /// A list of services that workloads may take as backends (App Mesh: BackendGroup).
-    BackendGroup(BackendGroup),
+    BackendGroup(Box<BackendGroup>),
     /// A Kubernetes Service.
-    KubeService(KubeService),
+    KubeService(Box<KubeService>),
     /// Endpoints of a Kubernetes Service.
-    EndpointSlice(EndpointSlice),
+    EndpointSlice(Box<EndpointSlice>),
     /// A pod.
-    Pod(Pod),
+    Pod(Box<Pod>),
     /// A machine on which pods run.
-    Node(Node),
+    Node(Box<Node>),
+}
+
+macro_rules! from {
+    ($($kind:ident)*) => {$(
+        impl From<$kind> for Fragment {
+            fn from(part: $kind) -> Self {
+                Self::$kind(Box::new(part))
+            }
+        }
+    )*};
+}
+
+from! {
+    Mesh Namespace Workload Service Router Gateway GatewayRoute BackendGroup KubeService EndpointSlice Pod Node
 }
 
 /// A reference to another member of the same mesh.

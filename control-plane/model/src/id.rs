@@ -1,17 +1,36 @@
 //! Names: of the user's objects, of the mesh's members, of proxies.
 
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pool::Pool;
+
 /// A shared string: names are cloned everywhere and never changed.
 pub type Str = Arc<str>;
 
-/// A user's object, as findings and refusals by Envoy are reported on it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ObjectId {
+static STRINGS: Pool<str> = Pool::new();
+static OBJECTS: Pool<ObjectParts> = Pool::new();
+static NAMES: Pool<NameParts> = Pool::new();
+static PROXIES: Pool<ProxyParts> = Pool::new();
+
+/// A string of which others have an equal one: all of them hold the same. For words that many objects say, such as namespaces,
+/// labels and zones; asking costs more than making a string.
+pub fn shared(text: &str) -> Str {
+    STRINGS.one(text, |known| known == text, || text.into())
+}
+
+/// A user's object, as findings and refusals by Envoy are reported on it. Equal ones share what they hold: there are many of each.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ObjectId(Arc<ObjectParts>);
+
+/// What an [`ObjectId`] says.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObjectParts {
     /// API group, empty for Kubernetes' core group.
     pub group: Str,
     /// Kind, such as `VirtualRouter`.
@@ -25,12 +44,33 @@ pub struct ObjectId {
 impl ObjectId {
     /// Names an object; `namespace` is empty for cluster-scoped kinds.
     pub fn new(group: &str, kind: &str, namespace: &str, name: &str) -> Self {
-        Self {
-            group: group.into(),
-            kind: kind.into(),
-            namespace: namespace.into(),
-            name: name.into(),
-        }
+        let asked = (group, kind, namespace, name);
+        let is = |known: &ObjectParts| {
+            asked == (&*known.group, &*known.kind, &*known.namespace, &*known.name)
+        };
+        let make = || {
+            Arc::new(ObjectParts {
+                group: shared(group),
+                kind: shared(kind),
+                namespace: shared(namespace),
+                name: shared(name),
+            })
+        };
+        Self(OBJECTS.one(&asked, is, make))
+    }
+}
+
+impl Deref for ObjectId {
+    type Target = ObjectParts;
+
+    fn deref(&self) -> &ObjectParts {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -47,9 +87,15 @@ impl fmt::Display for ObjectId {
 /// The name of a mesh member (workload, service, router, gateway, …).
 ///
 /// `realm` keeps the dialects' namespaces of names apart: an App Mesh VirtualService and an Istio
-/// VirtualService may both be called `shop/cart`. Cluster-scoped members have an empty namespace.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Name {
+/// VirtualService may both be called `shop/cart`. Cluster-scoped members have an empty namespace. Equal names share what they
+/// hold: each is in many places.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Name(Arc<NameParts>);
+
+/// What a [`Name`] says.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NameParts {
     /// The dialect whose rules made this name, such as `appmesh`.
     pub realm: Str,
     /// Namespace, or empty.
@@ -61,11 +107,30 @@ pub struct Name {
 impl Name {
     /// Makes a name.
     pub fn new(realm: &str, namespace: &str, name: &str) -> Self {
-        Self {
-            realm: realm.into(),
-            namespace: namespace.into(),
-            name: name.into(),
-        }
+        let asked = (realm, namespace, name);
+        let is = |known: &NameParts| asked == (&*known.realm, &*known.namespace, &*known.name);
+        let make = || {
+            Arc::new(NameParts {
+                realm: shared(realm),
+                namespace: shared(namespace),
+                name: shared(name),
+            })
+        };
+        Self(NAMES.one(&asked, is, make))
+    }
+}
+
+impl Deref for Name {
+    type Target = NameParts;
+
+    fn deref(&self) -> &NameParts {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -105,15 +170,49 @@ impl ProxyKind {
 }
 
 /// A proxy group, written `virtualnode/NS/NAME` or `virtualgateway/NS/NAME`: all proxies of one
-/// workload or gateway hold the same config.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProxyId {
+/// workload or gateway hold the same config. Equal ones share what they hold.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProxyId(Arc<ProxyParts>);
+
+/// What a [`ProxyId`] says.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProxyParts {
     /// Sidecar or gateway.
     pub kind: ProxyKind,
     /// Namespace of the object.
     pub namespace: Str,
     /// Name of the object.
     pub name: Str,
+}
+
+impl ProxyId {
+    /// Names the proxies of an object.
+    pub fn new(kind: ProxyKind, namespace: &str, name: &str) -> Self {
+        let asked = (kind, namespace, name);
+        let is = |known: &ProxyParts| asked == (known.kind, &*known.namespace, &*known.name);
+        let make = || {
+            Arc::new(ProxyParts {
+                kind,
+                namespace: shared(namespace),
+                name: shared(name),
+            })
+        };
+        Self(PROXIES.one(&asked, is, make))
+    }
+}
+
+impl Deref for ProxyId {
+    type Target = ProxyParts;
+
+    fn deref(&self) -> &ProxyParts {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ProxyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 impl fmt::Display for ProxyId {
@@ -151,11 +250,7 @@ impl FromStr for ProxyId {
         };
         match (parts.next(), parts.next(), parts.next()) {
             (Some(namespace), Some(name), None) if !namespace.is_empty() && !name.is_empty() => {
-                Ok(Self {
-                    kind,
-                    namespace: namespace.into(),
-                    name: name.into(),
-                })
+                Ok(Self::new(kind, namespace, name))
             }
             _ => Err(error()),
         }
@@ -179,6 +274,26 @@ impl<'de> Deserialize<'de> for ProxyId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn equal_names_hold_the_same_and_no_more_than_a_pointer() {
+        let object = || ObjectId::new("", "Pod", "shop", "front-1");
+        assert!(Arc::ptr_eq(&object().0, &object().0));
+        let name = || Name::new("appmesh", "shop", "front-1");
+        assert!(Arc::ptr_eq(&name().0, &name().0));
+        assert!(Arc::ptr_eq(&name().0.name, &object().0.name));
+        let proxy = || -> ProxyId { "virtualnode/shop/front".parse().unwrap() };
+        assert!(Arc::ptr_eq(&proxy().0, &proxy().0));
+        let sizes = (
+            size_of::<ObjectId>(),
+            size_of::<Name>(),
+            size_of::<ProxyId>(),
+        );
+        assert_eq!(sizes, (8, 8, 8));
+        let back: ObjectId =
+            serde_json::from_str(&serde_json::to_string(&object()).unwrap()).unwrap();
+        assert_eq!(back, object());
+    }
 
     #[test]
     fn proxy_names_round_trip_and_refuse_what_is_no_name() {

@@ -18,6 +18,7 @@ pub mod linked;
 pub mod logging;
 pub mod matching;
 pub mod policy;
+mod pool;
 pub mod re2;
 pub mod selector;
 pub mod settings;

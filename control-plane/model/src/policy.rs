@@ -135,8 +135,8 @@ pub enum IpPreference {
 /// Two clients' policies for one destination need two clusters.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClientPolicy {
-    /// How TLS is used; `None`: the policy says nothing of it.
-    pub tls: Option<ClientTls>,
+    /// How TLS is used; `None`: the policy says nothing of it. Boxed, for every backend has a policy and few say anything.
+    pub tls: Option<Box<ClientTls>>,
 }
 
 impl ClientPolicy {

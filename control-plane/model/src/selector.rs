@@ -1,13 +1,12 @@
 //! Label selectors, by the rules of Kubernetes.
 
-use std::collections::BTreeMap;
+mod labels;
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::Str;
 
-/// Labels of an object.
-pub type Labels = BTreeMap<Str, Str>;
+pub use labels::Labels;
 
 /// All requirements must hold; none at all selects everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

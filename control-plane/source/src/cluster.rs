@@ -9,6 +9,8 @@ mod one;
 mod reading;
 mod records;
 mod seen;
+mod sieve;
+mod slot;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};

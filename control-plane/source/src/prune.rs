@@ -19,6 +19,19 @@ const PROXY_ANNOTATIONS: [&str; 2] = ["tulle.dev/proxy", "tulle.dev/inbound-port
 /// Whose annotations are read on meshes' objects and namespaces: these domains and those below.
 const ANNOTATION_DOMAINS: [&str; 3] = ["tulle.dev", "appmesh.k8s.aws", "istio.io"];
 
+/// What is read of a Service's `spec`.
+pub(crate) const SERVICE_SPEC: &[&str] =
+    &["type", "clusterIP", "clusterIPs", "externalName", "ports"];
+
+/// What is read of an EndpointSlice's `ports` and `endpoints`.
+pub(crate) const ENDPOINT_PORT: &[&str] = &["name", "port", "protocol"];
+pub(crate) const ENDPOINT: &[&str] = &["addresses", "conditions", "zone"];
+
+/// What is read of a Pod's `spec`, of its `status`, and of the conditions in that.
+pub(crate) const POD_SPEC: &[&str] = &["serviceAccountName", "nodeName", "hostNetwork"];
+pub(crate) const POD_STATUS: &[&str] = &["phase", "podIP", "podIPs", "conditions"];
+pub(crate) const CONDITION: &[&str] = &["type", "status"];
+
 /// Prunes an object that has not been decoded yet, so that nothing wrong with the pruned parts
 /// stands in its way either. What is not of the expected form is left for decoding to reject.
 pub(crate) fn prune(kind: Kind, value: &mut Value) {
@@ -31,10 +44,7 @@ pub(crate) fn prune(kind: Kind, value: &mut Value) {
         Kind::Service => {
             keep(root, &["apiVersion", "kind", "metadata", "spec"]);
             inside(root, "spec", |spec| {
-                keep(
-                    spec,
-                    &["type", "clusterIP", "clusterIPs", "externalName", "ports"],
-                );
+                keep(spec, SERVICE_SPEC);
                 each(spec, "ports", &["name", "port", "protocol", "targetPort"]);
             });
         }
@@ -50,23 +60,23 @@ pub(crate) fn prune(kind: Kind, value: &mut Value) {
                     "endpoints",
                 ],
             );
-            each(root, "ports", &["name", "port", "protocol"]);
-            each(root, "endpoints", &["addresses", "conditions", "zone"]);
+            each(root, "ports", ENDPOINT_PORT);
+            each(root, "endpoints", ENDPOINT);
         }
         Kind::Pod => {
             keep(root, &["apiVersion", "kind", "metadata", "spec", "status"]);
             inside(root, "spec", |spec| {
-                keep(spec, &["serviceAccountName", "nodeName", "hostNetwork"]);
+                keep(spec, POD_SPEC);
             });
             inside(root, "status", |status| {
-                keep(status, &["phase", "podIP", "podIPs", "conditions"]);
+                keep(status, POD_STATUS);
                 if let Some(Value::Array(conditions)) = status.get_mut("conditions") {
                     conditions.retain(|condition| {
                         let name = condition.get("type").and_then(Value::as_str);
                         name.is_none_or(|name| matches!(name, "Ready" | "ContainersReady"))
                     });
                 }
-                each(status, "conditions", &["type", "status"]);
+                each(status, "conditions", CONDITION);
             });
         }
         Kind::Mesh
@@ -84,7 +94,7 @@ pub(crate) fn prune(kind: Kind, value: &mut Value) {
 fn prune_metadata(kind: Kind, metadata: &mut Map<String, Value>) {
     metadata.retain(|key, _| match key.as_str() {
         "name" | "namespace" | "labels" => true,
-        "annotations" => !matches!(kind, Kind::Service | Kind::EndpointSlice | Kind::Node),
+        "annotations" => has_annotations(kind),
         // A pod of the same name is another pod.
         "uid" | "deletionTimestamp" => kind == Kind::Pod,
         _ => false,
@@ -97,15 +107,28 @@ fn prune_metadata(kind: Kind, metadata: &mut Map<String, Value>) {
         Kind::Node => retain(metadata, "labels", |label| ZONE_LABELS.contains(&label)),
         _ => {}
     }
-    retain(metadata, "annotations", |annotation| match kind {
+    retain(metadata, "annotations", |annotation| {
+        is_read(kind, annotation)
+    });
+}
+
+/// Whether anything is read of a kind's annotations.
+fn has_annotations(kind: Kind) -> bool {
+    !matches!(kind, Kind::Service | Kind::EndpointSlice | Kind::Node)
+}
+
+/// Whether an annotation is read on objects of a kind.
+pub(crate) fn is_read(kind: Kind, annotation: &str) -> bool {
+    match kind {
         Kind::Pod => PROXY_ANNOTATIONS.contains(&annotation),
+        _ if !has_annotations(kind) => false,
         _ => annotation.split_once('/').is_some_and(|(domain, _)| {
             ANNOTATION_DOMAINS.iter().any(|known| {
                 let rest = domain.strip_suffix(known);
                 rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
             })
         }),
-    });
+    }
 }
 
 fn keep(members: &mut Map<String, Value>, keys: &[&str]) {

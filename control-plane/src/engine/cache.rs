@@ -1,9 +1,10 @@
-//! Encoded resources and assignments, shared between all groups that hold an equal one.
+//! Encoded resources and assignments, shared between all that hold an equal one.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
-use tulle_envoy::{Assignment, Compiled};
+use tulle_envoy::{Assignment, Compiled, Planned};
+use tulle_index::Index;
 use tulle_model::{ObjectId, Str};
 use tulle_xds::{Resource, TypeUrl};
 
@@ -14,50 +15,56 @@ pub(super) struct Encoded {
     pub(super) origins: Vec<ObjectId>,
 }
 
-/// Weak references by type, name and version; the groups hold the strong ones.
+impl Encoded {
+    pub(super) fn key(&self) -> (TypeUrl, &str) {
+        (self.resource.type_url(), self.resource.name())
+    }
+}
+
+/// Weak references by type, name and version; groups and lists hold the strong ones.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     known: HashMap<(TypeUrl, Str, String), Weak<Encoded>>,
+    /// By name and version. Nobody's object is to blame for endpoints, so that the resource is all there is to hold.
+    endpoints: HashMap<(Str, String), Weak<Resource>>,
     assignments: HashSet<Arc<Assignment>>,
     added: usize,
 }
 
 impl Cache {
-    /// The resource of this name and version; compiled and encoded only if nobody holds it.
-    pub(super) fn get(
-        &mut self,
-        type_url: TypeUrl,
-        name: &Str,
-        version: &str,
-        compile: impl FnOnce() -> Compiled,
-    ) -> Arc<Encoded> {
-        let key = (type_url, name.clone(), version.to_owned());
+    /// A planned resource; compiled and encoded only if nobody holds it.
+    pub(super) fn get(&mut self, planned: &Planned<'_>) -> Arc<Encoded> {
+        let type_url = TypeUrl::new(planned.type_url);
+        let key = (type_url, planned.name.clone(), planned.version.clone());
         if let Some(encoded) = self.known.get(&key).and_then(Weak::upgrade) {
             return encoded;
         }
-        let compiled = compile();
-        let keys = |pairs: Vec<(&'static str, Str)>| {
-            pairs
-                .into_iter()
-                .map(|(url, name)| (TypeUrl::new(url), name))
-        };
-        let resource = Resource::new(type_url, name.clone(), version, &compiled.bytes);
-        let resource = match type_url {
-            // They name files of the proxy's container.
-            TypeUrl::SDS => resource.judged_locally(),
-            _ => resource,
-        };
-        let resource = resource
-            .with_requires(keys(compiled.requires))
-            .with_touches(keys(compiled.touches))
-            .with_settle(compiled.settle);
+        let mut compiled = planned.compile();
         let encoded = Arc::new(Encoded {
-            resource: Arc::new(resource),
-            origins: compiled.origins,
+            origins: std::mem::take(&mut compiled.origins),
+            resource: Arc::new(encode(compiled)),
         });
         self.known.insert(key, Arc::downgrade(&encoded));
         self.added += 1;
         encoded
+    }
+
+    /// An assignment's endpoints as they are now.
+    pub(super) fn endpoints(&mut self, assignment: &Assignment, index: &Index) -> Arc<Resource> {
+        let Assignment {
+            name,
+            set,
+            health_check_port,
+        } = assignment;
+        let compiled = tulle_envoy::endpoints(name, &index.endpoints(set), *health_check_port);
+        let key = (name.clone(), compiled.version.clone());
+        if let Some(resource) = self.endpoints.get(&key).and_then(Weak::upgrade) {
+            return resource;
+        }
+        let resource = Arc::new(encode(compiled));
+        self.endpoints.insert(key, Arc::downgrade(&resource));
+        self.added += 1;
+        resource
     }
 
     /// The assignment as others hold it, if any does.
@@ -71,13 +78,34 @@ impl Cache {
         assignment
     }
 
-    /// Drops entries that no group holds any more, once there are enough new ones to make it worth while.
+    /// Drops entries that nobody holds any more, once there are enough new ones to make it worth while.
     pub(super) fn forget_unused(&mut self) {
-        if self.added > 1024.max(self.known.len() / 2) {
+        let kept = self.known.len() + self.endpoints.len() + self.assignments.len();
+        if self.added > 1024.max(kept / 2) {
             self.known.retain(|_, encoded| encoded.strong_count() > 0);
+            self.endpoints
+                .retain(|_, resource| resource.strong_count() > 0);
             self.assignments
                 .retain(|known| Arc::strong_count(known) > 1);
             self.added = 0;
         }
     }
+}
+
+fn encode(compiled: Compiled) -> Resource {
+    let keys = |pairs: Vec<(&'static str, Str)>| {
+        let pairs = pairs.into_iter();
+        pairs.map(|(url, name)| (TypeUrl::new(url), name))
+    };
+    let type_url = TypeUrl::new(compiled.type_url);
+    let resource = Resource::new(type_url, compiled.name, compiled.version, &compiled.bytes);
+    let resource = match type_url {
+        // They name files of the proxy's container.
+        TypeUrl::SDS => resource.judged_locally(),
+        _ => resource,
+    };
+    resource
+        .with_requires(keys(compiled.requires))
+        .with_touches(keys(compiled.touches))
+        .with_settle(compiled.settle)
 }

@@ -104,6 +104,13 @@ fn group(proxy: &str) -> Group {
     }
 }
 
+/// A workload that calls what `front` calls.
+fn other(name: &str, more: &str) -> String {
+    FRONT
+        .replace("name: front", &format!("name: {name}"))
+        .replace("spec: {", &format!("spec: {{{more}"))
+}
+
 fn sent(outcome: &Outcome) -> Vec<String> {
     let mut sent = Vec::new();
     for (_, update) in &outcome.updates {
@@ -111,10 +118,12 @@ fn sent(outcome: &Outcome) -> Vec<String> {
             Update::Fill(all) => {
                 sent.extend(all.iter().map(|resource| resource.type_url().to_string()))
             }
-            Update::Change(changes) => sent.extend(changes.iter().map(|change| match change {
-                Change::Put(resource) => resource.type_url().to_string(),
-                Change::Remove(type_url, _) => format!("-{type_url}"),
-            })),
+            Update::Change(changes) => {
+                sent.extend(changes.list.iter().map(|change| match change {
+                    Change::Put(resource) => resource.type_url().to_string(),
+                    Change::Remove(type_url, _) => format!("-{type_url}"),
+                }))
+            }
         }
     }
     sent
@@ -203,4 +212,105 @@ fn what_cannot_be_composed_is_told_when_it_comes_to_be() {
     mesh.save("mesh", MESH);
     assert!(mesh.engine.news().is_some());
     assert!(mesh.engine.findings().is_empty());
+}
+
+#[test]
+fn groups_that_call_the_same_hold_it_once() {
+    let mut mesh = Mesh::new(&[
+        ("mesh", MESH),
+        ("front", FRONT),
+        ("back", &other("back", "")),
+        ("eps", &endpoints("10.0.0.1")),
+    ]);
+    let groups = ["front", "back"].map(|name| group(&format!("virtualnode/shop/{name}")));
+    let held = groups
+        .each_ref()
+        .map(|group| mesh.engine.open(group).unwrap());
+    assert_eq!(mesh.engine.lists.kept(), [1, 1]);
+    let [front, back] = &held;
+    assert!(front.layer.len() >= 2 && !front.own.is_empty());
+    let mut both = front.layer.iter().zip(back.layer.iter());
+    assert!(both.all(|(front, back)| Arc::ptr_eq(front, back)));
+    // An endpoint changes: both are told of the one that was made.
+    let outcome = mesh.save("eps", &endpoints("10.0.0.2"));
+    let told = outcome.updates.iter().map(|(_, update)| match update {
+        Update::Change(changes) => match changes.list.as_slice() {
+            [Change::Put(resource)] => {
+                let url = resource.type_url();
+                let layer = changes.layer.get(url, resource.name()).unwrap();
+                assert!(Arc::ptr_eq(layer, resource));
+                resource
+            }
+            list => panic!("{list:?}"),
+        },
+        Update::Fill(_) => panic!("it held something"),
+    });
+    let told: Vec<_> = told.collect();
+    assert_eq!(told.len(), 2);
+    assert!(Arc::ptr_eq(told[0], told[1]));
+    assert_eq!(mesh.engine.lists.kept(), [1, 1]);
+}
+
+#[test]
+fn another_policy_makes_another_list_and_nothing_is_kept_for_nobody() {
+    let mut mesh = Mesh::new(&[
+        ("mesh", MESH),
+        ("front", FRONT),
+        ("back", &other("back", "")),
+        ("eps", &endpoints("10.0.0.1")),
+    ]);
+    let [front, back] = ["front", "back"].map(|name| group(&format!("virtualnode/shop/{name}")));
+    mesh.engine.open(&front);
+    mesh.engine.open(&back);
+    let trust = "validation: {trust: {file: {certificateChain: /ca.pem}}}";
+    let tls = format!("backendDefaults: {{clientPolicy: {{tls: {{{trust}}}}}}}, ");
+    let outcome = mesh.save("back", &other("back", &tls));
+    let [(told, _)] = outcome.updates.as_slice() else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(*told, back);
+    assert!(sent(&outcome).contains(&"Cluster".to_owned()));
+    assert_eq!(mesh.engine.lists.kept()[0], 2);
+    // Each follows the endpoints, and what one looks like does not depend on how it came to be so.
+    assert_eq!(mesh.save("eps", &endpoints("10.0.0.2")).updates.len(), 2);
+    for group in [&front, &back] {
+        let shown = |resources: Vec<Arc<Resource>>| -> BTreeSet<String> {
+            let shown = resources.iter().map(|held| format!("{held:?}"));
+            shown.collect()
+        };
+        let peeked = shown(mesh.engine.peek(group));
+        let mut fresh = Mesh::new(&[
+            ("mesh", MESH),
+            ("front", FRONT),
+            ("back", &other("back", &tls)),
+            ("eps", &endpoints("10.0.0.2")),
+        ]);
+        assert_eq!(peeked, shown(fresh.engine.peek(group)), "{group}");
+    }
+    // Back to what the other calls.
+    mesh.save("back", &other("back", ""));
+    assert_eq!(mesh.engine.lists.kept(), [1, 1]);
+    mesh.engine.close(&front);
+    assert_eq!(mesh.engine.lists.kept(), [1, 1]);
+    // Who is gone keeps its list until it is closed, and its endpoints stay true.
+    mesh.save("back", "");
+    assert_eq!(
+        sent(&mesh.save("eps", &endpoints("10.0.0.3"))),
+        ["ClusterLoadAssignment"]
+    );
+    mesh.engine.close(&back);
+    assert_eq!(mesh.engine.lists.kept(), [0, 0]);
+    // What was forgotten is not taken for what it is now.
+    mesh.save("eps", &endpoints("10.0.0.4"));
+    let held = mesh.engine.open(&front).unwrap();
+    let endpoints: Vec<_> = held
+        .iter()
+        .filter(|held| held.type_url() == TypeUrl::EDS)
+        .map(|held| held.message())
+        .collect();
+    let [endpoints] = endpoints.as_slice() else {
+        panic!("{endpoints:?}");
+    };
+    let shown = endpoints.windows(8).any(|bytes| bytes == b"10.0.0.4");
+    assert!(shown, "{endpoints:?}");
 }

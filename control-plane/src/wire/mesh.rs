@@ -206,6 +206,8 @@ impl Mesh {
                     self.refused(&scope, type_url, &names, message);
                 }
             }
+            // Only refusals end by what is taken.
+            Event::Acked { .. } if !self.is_anything_refused() => {}
             Event::Acked {
                 scope,
                 stream,

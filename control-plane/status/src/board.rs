@@ -1,6 +1,7 @@
 //! The statuses that all objects should have, kept up to date as findings, refusals and names change.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use tulle_model::{Finding, ObjectId};
@@ -20,7 +21,8 @@ pub struct Board {
     problems: BTreeMap<ObjectId, Vec<Finding>>,
     refused: BTreeMap<ObjectId, Vec<Refused>>,
     touched: BTreeSet<ObjectId>,
-    given: BTreeMap<ObjectId, Arc<AppMeshStatus>>,
+    /// Hashes of it: the writer holds what was said.
+    given: BTreeMap<ObjectId, u64>,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -116,19 +118,22 @@ impl Board {
                     &self.space,
                 )
             });
-            if self.given.get(&object).map(Arc::as_ref) == now.as_ref() {
-                continue;
-            }
-            // Held here and by the writer, once.
-            let now = now.map(Arc::new);
-            match &now {
-                Some(status) => self.given.insert(object.clone(), status.clone()),
+            let before = match &now {
+                Some(status) => self.given.insert(object.clone(), hash(status)),
                 None => self.given.remove(&object),
             };
-            changes.push((object, now));
+            if before != now.as_ref().map(hash) {
+                changes.push((object, now.map(Arc::new)));
+            }
         }
         changes
     }
+}
+
+fn hash(status: &AppMeshStatus) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    status.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn by_object(findings: impl IntoIterator<Item = Finding>) -> BTreeMap<ObjectId, Vec<Finding>> {

@@ -1,5 +1,6 @@
 //! The status that an object should have.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use tulle_model::{Finding, ObjectId, Severity};
@@ -30,7 +31,7 @@ const ACTIVE: &str = "Active";
 const MOST_NOTICES: usize = 8;
 
 /// What is to be said on one object.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AppMeshStatus {
     /// The one condition; `None` for kinds whose status has none.
     pub condition: Option<Condition>,
@@ -54,20 +55,20 @@ impl AppMeshStatus {
 }
 
 /// `<Kind>Active`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Condition {
     /// The kind, followed by `Active`.
-    pub type_: String,
+    pub type_: Cow<'static, str>,
     /// Whether the object is in effect as a whole.
     pub active: bool,
     /// A word for programs.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// For people; empty where there is nothing to say.
     pub message: String,
 }
 
 /// An error, as an event tells it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Notice {
     /// A word for programs.
     pub reason: String,
@@ -179,9 +180,9 @@ impl Statements {
 
     fn condition(&self, kind: &Kind) -> Condition {
         Condition {
-            type_: format!("{}Active", kind.kind),
+            type_: kind.condition.into(),
             active: self.notices.is_empty(),
-            reason: self.reason.clone().unwrap_or_else(|| ACTIVE.to_owned()),
+            reason: self.reason.clone().map_or(ACTIVE.into(), Cow::from),
             message: message::join(&self.lines),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tulle_model::Str;
 use tulle_model::fragment::Fragment;
+use tulle_model::id::shared;
 
 /// The names that an object's ARNs are made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +47,9 @@ pub fn facts(fragment: &Fragment, mesh: Option<&str>, gateway: Option<&str>) -> 
         _ => return None,
     };
     Some(Facts {
-        mesh: mesh?.into(),
+        mesh: shared(mesh?),
         alias: alias.clone(),
-        gateway: gateway.map(Str::from),
+        gateway: gateway.map(shared),
         routes,
     })
 }

@@ -15,16 +15,18 @@ pub(crate) struct Kind {
     pub(crate) plural: &'static str,
     /// Its status has conditions and an ARN.
     pub(crate) reports: bool,
+    /// The type of its condition; empty where there is none.
+    pub(crate) condition: &'static str,
 }
 
 const KINDS: [Kind; 12] = [
-    app_mesh("Mesh", "meshes", true),
-    app_mesh("VirtualNode", "virtualnodes", true),
-    app_mesh("VirtualService", "virtualservices", true),
-    app_mesh("VirtualRouter", "virtualrouters", true),
-    app_mesh("VirtualGateway", "virtualgateways", true),
-    app_mesh("GatewayRoute", "gatewayroutes", true),
-    app_mesh("BackendGroup", "backendgroups", false),
+    app_mesh("Mesh", "meshes", "MeshActive"),
+    app_mesh("VirtualNode", "virtualnodes", "VirtualNodeActive"),
+    app_mesh("VirtualService", "virtualservices", "VirtualServiceActive"),
+    app_mesh("VirtualRouter", "virtualrouters", "VirtualRouterActive"),
+    app_mesh("VirtualGateway", "virtualgateways", "VirtualGatewayActive"),
+    app_mesh("GatewayRoute", "gatewayroutes", "GatewayRouteActive"),
+    app_mesh("BackendGroup", "backendgroups", ""),
     core("", "Pod", "pods"),
     core("", "Service", "services"),
     core("", "Namespace", "namespaces"),
@@ -32,13 +34,14 @@ const KINDS: [Kind; 12] = [
     core("discovery.k8s.io", "EndpointSlice", "endpointslices"),
 ];
 
-const fn app_mesh(kind: &'static str, plural: &'static str, reports: bool) -> Kind {
+const fn app_mesh(kind: &'static str, plural: &'static str, condition: &'static str) -> Kind {
     Kind {
         group: APP_MESH,
         version: "v1beta2",
         kind,
         plural,
-        reports,
+        reports: !condition.is_empty(),
+        condition,
     }
 }
 
@@ -49,6 +52,7 @@ const fn core(group: &'static str, kind: &'static str, plural: &'static str) -> 
         kind,
         plural,
         reports: false,
+        condition: "",
     }
 }
 

@@ -78,7 +78,7 @@ fn conditions(condition: &Condition, recorded: &Value, now: Timestamp) -> Option
     let text = |field: &str| on_record.and_then(|on_record| on_record[field].as_str());
     let same_status = text("status") == Some(status);
     if same_status
-        && text("reason") == Some(&condition.reason)
+        && text("reason") == Some(&*condition.reason)
         && text("message").unwrap_or_default() == condition.message
     {
         return None;

@@ -38,6 +38,8 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// How long a new leader believes a refusal on record that it has not heard of itself: the other replicas have yet to dial it,
 /// and proxies that come to it to be sent what they refuse.
 const HEARSAY: Duration = Duration::from_secs(15);
+/// After so long the source has seen a write as a rule, and what it left need not be held any more.
+const SEEN: Duration = Duration::from_secs(5);
 /// Most writes of one object that the source may lag behind.
 const MOST_BEHIND: usize = 16;
 
@@ -347,10 +349,11 @@ impl Writer {
                 entry.not_before = Some(now + self.options.gap);
                 entry.note_own_write(&write, after);
                 let changed = writing.as_ref() != Some(&entry.status);
-                let again = changed.then_some(now + self.options.gap);
-                if let Some(at) = again {
-                    self.schedule.put(object, entry.urgent(), Some(at));
-                }
+                let (urgent, wait) = match changed {
+                    true => (entry.urgent(), self.options.gap),
+                    false => (false, SEEN),
+                };
+                self.schedule.put(object, urgent, Some(now + wait));
                 self.announce(object, &write.uid, write.news);
                 return;
             }

@@ -1,9 +1,10 @@
 //! What may select a pod.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Deref;
 
 use tulle_model::fragment::{Fragment, Mesh};
-use tulle_model::selector::{Labels, Selector};
+use tulle_model::selector::{Labels, Operator, Selector};
 use tulle_model::{Name, ProxyId, ProxyKind, Str};
 
 /// A VirtualNode or VirtualGateway.
@@ -35,13 +36,84 @@ impl Candidate {
     }
 }
 
+/// The VirtualNodes and VirtualGateways of a namespace, in order. A pod's are found by its labels: there may be a thousand, and of
+/// most it takes one label to tell that they are not the pod's.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Candidates {
+    all: Vec<Candidate>,
+    /// By a label that all their pods have, and its value.
+    by_label: HashMap<Str, HashMap<Str, Vec<usize>>>,
+    /// Those whose pods need not have any one label.
+    others: Vec<usize>,
+}
+
+impl Candidates {
+    /// Those that select pods with these labels.
+    pub(super) fn selecting(&self, labels: &Labels) -> Vec<&Candidate> {
+        let of_labels = labels.iter().filter_map(|(key, value)| {
+            let places = self.by_label.get(key)?.get(value)?;
+            Some(places)
+        });
+        let mut places: Vec<usize> = of_labels.chain([&self.others]).flatten().copied().collect();
+        places.sort_unstable();
+        places.dedup();
+        let mut selecting: Vec<&Candidate> =
+            places.into_iter().map(|place| &self.all[place]).collect();
+        selecting.retain(|candidate| {
+            let pods = candidate.pods.as_ref();
+            pods.is_some_and(|pods| pods.matches(labels))
+        });
+        selecting
+    }
+}
+
+impl From<Vec<Candidate>> for Candidates {
+    fn from(mut all: Vec<Candidate>) -> Self {
+        all.sort_by(|one, other| one.id.cmp(&other.id));
+        let mut by_label: HashMap<Str, HashMap<Str, Vec<usize>>> = HashMap::new();
+        let mut others = Vec::new();
+        for (place, candidate) in all.iter().enumerate() {
+            let Some(pods) = &candidate.pods else {
+                continue;
+            };
+            let one_label = pods.requirements.iter().find_map(|requirement| {
+                let Operator::In(values) = &requirement.operator else {
+                    return None;
+                };
+                Some((&requirement.key, values))
+            });
+            let Some((key, values)) = one_label else {
+                others.push(place);
+                continue;
+            };
+            let by_value = by_label.entry(key.clone()).or_default();
+            for value in values {
+                by_value.entry(value.clone()).or_default().push(place);
+            }
+        }
+        Self {
+            all,
+            by_label,
+            others,
+        }
+    }
+}
+
+impl Deref for Candidates {
+    type Target = [Candidate];
+
+    fn deref(&self) -> &[Candidate] {
+        &self.all
+    }
+}
+
 /// The VirtualNodes and VirtualGateways of a namespace, out of everything that has been declared. An object belongs to the mesh
 /// that it names, or to the only one that selects its namespace.
 pub fn candidates<'a>(
     fragments: impl IntoIterator<Item = &'a Fragment>,
     namespace: &str,
     labels: &BTreeMap<String, String>,
-) -> Vec<Candidate> {
+) -> Candidates {
     let labels: Labels = labels
         .iter()
         .map(|(key, value)| (key.as_str().into(), value.as_str().into()))
@@ -85,15 +157,11 @@ pub fn candidates<'a>(
             _ => None,
         }
     };
-    let mut candidates: Vec<Candidate> = members
+    let candidates: Vec<Candidate> = members
         .into_iter()
         .map(
             |(kind, name, alias, mesh, pods, listeners, log)| Candidate {
-                id: ProxyId {
-                    kind,
-                    namespace: name.namespace.clone(),
-                    name: name.name.clone(),
-                },
+                id: ProxyId::new(kind, &name.namespace, &name.name),
                 mesh: mesh_of(mesh),
                 alias: alias.clone(),
                 pods: pods.clone(),
@@ -102,6 +170,66 @@ pub fn candidates<'a>(
             },
         )
         .collect();
-    candidates.sort_by(|one, other| one.id.cmp(&other.id));
-    candidates
+    candidates.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::{select, subsequence};
+    use tulle_model::selector::Requirement;
+
+    use super::*;
+
+    const WORDS: [&str; 3] = ["a", "b", "c"];
+
+    fn selector() -> impl Strategy<Value = Option<Selector>> {
+        let values = || {
+            subsequence(&WORDS[..], 0..3)
+                .prop_map(|values| values.into_iter().map(Str::from).collect::<Vec<_>>())
+        };
+        let operator = prop_oneof![
+            4 => values().prop_map(Operator::In),
+            1 => values().prop_map(Operator::NotIn),
+            1 => Just(Operator::Exists),
+            1 => Just(Operator::DoesNotExist),
+        ];
+        let requirement = (select(&WORDS[..]), operator).prop_map(|(key, operator)| Requirement {
+            key: key.into(),
+            operator,
+        });
+        let selector = prop::collection::vec(requirement, 0..3)
+            .prop_map(|requirements| Selector { requirements });
+        prop::option::weighted(0.9, selector)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// As many as there are, those that select a pod are those that one finds who looks at each.
+        #[test]
+        fn none_is_missed(
+            selectors in prop::collection::vec(selector(), 0..8),
+            labels in prop::collection::btree_map(select(&WORDS[..]), select(&WORDS[..]), 0..3),
+        ) {
+            let all: Vec<Candidate> = selectors
+                .into_iter()
+                .enumerate()
+                .map(|(number, pods)| Candidate {
+                    id: format!("virtualnode/shop/n{number}").parse().unwrap(),
+                    mesh: None,
+                    alias: "n".into(),
+                    pods,
+                    ports: BTreeSet::new(),
+                    access_log: None,
+                })
+                .collect();
+            let labels: Labels = labels.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+            let expected = all.iter().filter(|it| it.pods.as_ref().is_some_and(|pods| pods.matches(&labels)));
+            let expected: Vec<Candidate> = expected.cloned().collect();
+            let candidates = Candidates::from(all);
+            let found: Vec<Candidate> = candidates.selecting(&labels).into_iter().cloned().collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
 }

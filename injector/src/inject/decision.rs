@@ -53,24 +53,11 @@ pub(super) fn decide<'a>(
     }
 
     let labels = labels(pod);
-    let chosen = |kind| -> Vec<&'a Candidate> {
-        let mut chosen: Vec<&Candidate> = request
-            .candidates
-            .iter()
-            .filter(|candidate| {
-                candidate.id.kind == kind
-                    && &*candidate.id.namespace == namespace
-                    && candidate
-                        .pods
-                        .as_ref()
-                        .is_some_and(|selector| selector.matches(&labels))
-            })
-            .collect();
-        chosen.sort_by(|one, other| one.id.cmp(&other.id));
-        chosen
-    };
-    let nodes = chosen(ProxyKind::VirtualNode);
-    let gateways = chosen(ProxyKind::VirtualGateway);
+    let mut chosen = request.candidates.selecting(&labels);
+    chosen.retain(|candidate| &*candidate.id.namespace == namespace);
+    let (nodes, gateways): (Vec<_>, Vec<_>) = chosen
+        .into_iter()
+        .partition(|candidate| candidate.id.kind == ProxyKind::VirtualNode);
 
     for (holds, why) in [
         (

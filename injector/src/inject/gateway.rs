@@ -8,6 +8,7 @@ use super::names::{
     ENVOY, INBOUND_PORTS, PROBES, PROXY, SHARED_VOLUME, SKIP_IMAGE, TMP_VOLUME, TOKEN_VOLUME,
     WARNINGS, is_own,
 };
+use super::probes::Plan;
 use super::tuning::{self, Mount, Place, Tuning};
 use super::{
     Candidate, InjectConfig, Rejection, edit, envoy, logs, merge, overlay, quantity, sds, xray,
@@ -118,7 +119,11 @@ fn command(
         .config
         .drain_seconds
         .min(stop_seconds.saturating_sub(SETTLING_SECONDS));
-    let overlay = overlay::argument(&tuning.bootstrap)?;
+    let overlay = overlay::argument(
+        &tuning.bootstrap,
+        &Plan::default(),
+        place.config.both_families(),
+    )?;
     container["command"] = json!(["envoy"]);
     container["args"] = json!(envoy::arguments(
         place.candidate,

@@ -1,16 +1,93 @@
 //! What one pod's Envoy has beyond the shared bootstrap, as an argument that Envoy merges over that.
 
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use tulle_proto::bootstrap::Bootstrap;
 use tulle_proto::cluster::Cluster;
 use tulle_proto::listener::Listener;
-use tulle_proto::message_to_json;
+use tulle_proto::{message_to_json, prost::Message};
 
+use super::probes::Plan;
 use super::tuning::statics;
 use super::{Rejection, environment, probes};
 
-/// The argument; `None` if there is nothing to add.
-pub(super) fn argument(bootstrap: &Bootstrap) -> Result<Option<String>, Rejection> {
+/// The argument for what a pod's Envoy is tuned to and for the probes that it passes on; `None` if there is nothing to add.
+pub(super) fn argument(
+    tuned: &Bootstrap,
+    plan: &Plan,
+    ipv6: bool,
+) -> Result<Option<String>, Rejection> {
+    let made_of = MadeOf {
+        tuned: tuned.encode_to_vec(),
+        plan: plan.clone(),
+        ipv6,
+    };
+    if made_of.is_nothing() {
+        return Ok(None);
+    }
+    if let Some(text) = MADE.lock().get(&made_of) {
+        return Ok(Some((*text).to_owned()));
+    }
+    let mut bootstrap = tuned.clone();
+    if !plan.is_empty() {
+        let (listeners, clusters) = probes::parts(plan, ipv6);
+        let statics = statics(&mut bootstrap);
+        statics.listeners.splice(0..0, listeners);
+        statics.clusters.splice(0..0, clusters);
+    }
+    let text = text_of(&bootstrap)?;
+    if let Some(text) = &text {
+        MADE.lock().put(made_of, text);
+    }
+    Ok(text)
+}
+
+/// Everything that an argument depends on.
+#[derive(PartialEq, Eq, Hash)]
+struct MadeOf {
+    tuned: Vec<u8>,
+    plan: Plan,
+    ipv6: bool,
+}
+
+impl MadeOf {
+    fn is_nothing(&self) -> bool {
+        self.tuned.is_empty() && self.plan.is_empty()
+    }
+}
+
+/// Arguments that were made: the pods of a workload are alike, and writing one argument takes about as long as the rest of an
+/// injection.
+#[derive(Default)]
+struct Made {
+    texts: HashMap<MadeOf, Arc<str>>,
+    bytes: usize,
+}
+
+static MADE: LazyLock<Mutex<Made>> = LazyLock::new(Mutex::default);
+
+/// Beyond that all are forgotten, and those that are still asked for are made again.
+const MOST_BYTES: usize = 1 << 20;
+
+impl Made {
+    fn get(&self, made_of: &MadeOf) -> Option<Arc<str>> {
+        self.texts.get(made_of).cloned()
+    }
+
+    fn put(&mut self, made_of: MadeOf, text: &str) {
+        self.bytes += text.len() + made_of.tuned.len();
+        if self.bytes > MOST_BYTES {
+            *self = Self::default();
+            return;
+        }
+        self.texts.insert(made_of, text.into());
+    }
+}
+
+fn text_of(bootstrap: &Bootstrap) -> Result<Option<String>, Rejection> {
     let json = json(bootstrap)?;
     Ok((!json.is_empty()).then(|| environment::argument(&Value::Object(json).to_string())))
 }
@@ -30,7 +107,7 @@ pub(super) fn with_probes(
     let statics = statics(&mut more);
     statics.listeners = listeners;
     statics.clusters = clusters;
-    let more: Value = self::argument(&more)?
+    let more: Value = text_of(&more)?
         .map_or(Ok(Value::Null), |text| serde_json::from_str(&text))
         .map_err(|_| malformed())?;
     for list in ["clusters", "listeners"] {
@@ -65,5 +142,46 @@ fn json(bootstrap: &Bootstrap) -> Result<Map<String, Value>, Rejection> {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Ok(Map::new()),
         Err(error) => Err(Rejection::Malformed(format!("Envoy's bootstrap: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn plan(port: u16) -> Plan {
+        let plan = json!({ "app/livez": { "http": { "port": port, "path": "/live" } } });
+        serde_json::from_value(plan).unwrap()
+    }
+
+    #[test]
+    fn one_that_was_made_before_is_what_would_be_made() {
+        let tuned = Bootstrap::default();
+        assert_eq!(argument(&tuned, &Plan::default(), true).unwrap(), None);
+        let first = argument(&tuned, &plan(8080), false).unwrap();
+        assert!(first.as_ref().unwrap().contains("8080"));
+        assert_eq!(argument(&tuned, &plan(8080), false).unwrap(), first);
+        for other in [
+            argument(&tuned, &plan(8081), false),
+            argument(&tuned, &plan(8080), true),
+        ] {
+            assert_ne!(other.unwrap(), first);
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut made = Made::default();
+        for port in 1..100 {
+            let made_of = MadeOf {
+                tuned: Vec::new(),
+                plan: plan(port),
+                ipv6: false,
+            };
+            made.put(made_of, &"x".repeat(MOST_BYTES / 10));
+            assert!(made.bytes <= MOST_BYTES && made.texts.len() <= 10);
+        }
     }
 }

@@ -27,12 +27,12 @@ const PROBE_FIELDS: [(&str, &str); 3] = [
 const HOOK_FIELDS: [(&str, &str); 2] = [("preStop", "prestop"), ("postStart", "poststart")];
 
 /// What the application is asked, by container and probe such as `app/livez`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Plan(BTreeMap<String, Target>);
 
 /// One question to the application.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub(super) enum Target {
     Http {

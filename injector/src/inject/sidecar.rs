@@ -10,7 +10,7 @@ use super::names::{
     DEFAULT_CONTAINER, ENVOY, ENVOY_USER, INBOUND_PORTS, PORTS, PROBES, PROXY, WARNINGS, is_own,
 };
 use super::probes::Plan;
-use super::tuning::{self, Mount, Place, Tuning, statics};
+use super::tuning::{self, Mount, Place, Tuning};
 use super::{
     Candidate, InjectConfig, Rejection, Resources, capture, edit, envoy, list, logs, merge,
     overlay, probes, sds, xray,
@@ -205,19 +205,12 @@ impl Container<'_> {
         plan: &Plan,
     ) -> Result<Value, Rejection> {
         let config = place.config;
-        let mut bootstrap = self.tuning.bootstrap.clone();
-        if !plan.is_empty() {
-            let (listeners, clusters) = probes::parts(plan, config.both_families());
-            let statics = statics(&mut bootstrap);
-            statics.listeners.splice(0..0, listeners);
-            statics.clusters.splice(0..0, clusters);
-        }
         let arguments = envoy::arguments(
             place.candidate,
             self.tuning,
             config.drain_seconds,
             Some(envoy::workers(resources)),
-            overlay::argument(&bootstrap)?,
+            overlay::argument(&self.tuning.bootstrap, plan, config.both_families())?,
         );
         self.env.extend(self.tuning.env.iter().cloned());
         if !self.tuning.files.is_empty() {

@@ -60,7 +60,7 @@ impl World {
                 labels: &self.labels,
             },
             pod,
-            candidates: &self.candidates,
+            candidates: &self.candidates.clone().into(),
             system_namespace: "tulle-system",
         };
         inject(&request, &self.config)

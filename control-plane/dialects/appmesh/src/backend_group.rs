@@ -28,7 +28,7 @@ pub(crate) fn translate(report: &mut Report, spec: &BackendGroupSpec) -> Option<
             services.push(service);
         }
     }
-    Some(Fragment::BackendGroup(BackendGroup {
+    Some(Fragment::from(BackendGroup {
         name: names::name(&object.namespace, &object.name),
         object,
         mesh: names::mesh(spec.mesh_ref.as_ref()),

@@ -24,7 +24,7 @@ pub(crate) fn client_policy(
     let field = field.key("tls");
     let tls = policy.tls.as_ref();
     Some(ClientPolicy {
-        tls: tls.map(|tls| client_tls(report, &field, tls)),
+        tls: tls.map(|tls| Box::new(client_tls(report, &field, tls))),
     })
 }
 

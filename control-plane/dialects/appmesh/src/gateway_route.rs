@@ -6,6 +6,7 @@ use tulle_crds::appmesh::{
 use tulle_crds::core::ObjectMeta;
 use tulle_model::Name;
 use tulle_model::fragment::{Fragment, GatewayRoute, Ref};
+use tulle_model::id::shared;
 use tulle_model::matching::{HostMatch, HttpMatch, PathMatch, PathRewrite};
 use tulle_model::policy::Protocol;
 use tulle_model::selector::Labels;
@@ -38,7 +39,7 @@ pub(crate) fn translate(
     let (request_headers, response_headers) = extras::of_gateway_route(report, metadata);
     let body = body(report, &field, spec).ok()?;
     let name = names::name(&object.namespace, &object.name);
-    Some(Fragment::GatewayRoute(GatewayRoute {
+    Some(Fragment::from(GatewayRoute {
         alias: names::alias(spec.aws_name.as_deref(), || names::underscored(&name)),
         mesh: names::mesh(spec.mesh_ref.as_ref()),
         gateway: gateway(spec, &name),
@@ -63,7 +64,7 @@ pub(crate) fn translate(
 /// What a gateway's selector compares with.
 fn labels(metadata: &ObjectMeta) -> Labels {
     let labels = metadata.labels.iter().flatten();
-    let labels = labels.map(|(key, value)| (key.as_str().into(), value.as_str().into()));
+    let labels = labels.map(|(key, value)| (shared(key), shared(value)));
     labels.collect()
 }
 

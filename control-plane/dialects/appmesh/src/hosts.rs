@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use tulle_model::Str;
+use tulle_model::id::shared;
 use tulle_model::matching::HostMatch;
 
 use crate::field::Field;
@@ -17,7 +18,7 @@ pub(crate) fn host(report: &mut Report, field: &Field, text: &str) -> Result<Str
         .and_then(|text| text.strip_suffix(']'))
         .is_some_and(|text| text.parse::<Ipv6Addr>().is_ok());
     if bracketed || is_dns_name(text) {
-        Ok(text.to_ascii_lowercase().into())
+        Ok(shared(&text.to_ascii_lowercase()))
     } else {
         Err(invalid(report, field, text))
     }
@@ -26,7 +27,7 @@ pub(crate) fn host(report: &mut Report, field: &Field, text: &str) -> Result<Str
 /// A name to be resolved, in lower case and without a final dot; an address stands for itself.
 pub(crate) fn dns_name(report: &mut Report, field: &Field, text: &str) -> Result<Str, LeftOut> {
     if text.parse::<IpAddr>().is_ok() || is_dns_name(text) {
-        Ok(text.trim_end_matches('.').to_ascii_lowercase().into())
+        Ok(shared(&text.trim_end_matches('.').to_ascii_lowercase()))
     } else {
         Err(invalid(report, field, text))
     }

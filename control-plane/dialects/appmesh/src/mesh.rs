@@ -30,7 +30,7 @@ pub(crate) fn translate(
         Some(EgressFilterType::AllowAll) => policy::EgressPolicy::AllowAll,
         Some(EgressFilterType::DropAll) | None => policy::EgressPolicy::DropAll,
     };
-    Some(Fragment::Mesh(Mesh {
+    Some(Fragment::from(Mesh {
         object: report.object().clone(),
         alias: names::alias(spec.aws_name.as_deref(), || name.name.to_string()),
         name,

@@ -2,6 +2,7 @@
 
 use tulle_crds::appmesh::{MeshRef, ObjectRef};
 use tulle_model::fragment::Ref;
+use tulle_model::id::shared;
 use tulle_model::{Name, Str};
 
 use crate::REALM;
@@ -16,8 +17,8 @@ pub(crate) fn name(namespace: &str, name: &str) -> Name {
 /// The name inside the mesh: `spec.awsName`, or the default if that is absent or empty.
 pub(crate) fn alias(aws_name: Option<&str>, default: impl FnOnce() -> String) -> Str {
     match aws_name {
-        Some(given) if !given.is_empty() => given.into(),
-        _ => default().into(),
+        Some(given) if !given.is_empty() => shared(given),
+        _ => shared(&default()),
     }
 }
 
@@ -114,7 +115,7 @@ fn from_arn(report: &mut Report, field: &Field, kind: &str, arn: &str) -> Result
                     format!("write mesh/{mesh}/{kind}/{name}"),
                 );
             }
-            Ok((*name).into())
+            Ok(shared(name))
         }
         _ => Err(report.error(
             code::REFERENCE,

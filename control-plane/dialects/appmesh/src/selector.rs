@@ -1,6 +1,7 @@
 //! Label selectors, checked by the rules of Kubernetes.
 
 use tulle_crds::appmesh::{LabelSelector, LabelSelectorRequirement};
+use tulle_model::id::shared;
 use tulle_model::selector::{Operator, Requirement, Selector};
 
 use crate::field::Field;
@@ -44,14 +45,15 @@ fn requirements(
     field: &Field,
     selector: &LabelSelector,
 ) -> Result<Selector, LeftOut> {
-    let mut requirements = Vec::new();
+    let count = selector.match_labels.len() + selector.match_expressions.len();
+    let mut requirements = Vec::with_capacity(count);
     let mut result = Ok(());
     for (key, value) in &selector.match_labels {
         let field = field.key("matchLabels").key(key);
         match check_key(report, &field, key).and(check_value(report, &field, value)) {
             Ok(()) => requirements.push(Requirement {
-                key: key.as_str().into(),
-                operator: Operator::In(vec![value.as_str().into()]),
+                key: shared(key),
+                operator: Operator::In(vec![shared(value)]),
             }),
             Err(LeftOut) => result = Err(LeftOut),
         }
@@ -77,7 +79,7 @@ fn requirement(
         expression
             .values
             .iter()
-            .map(|value| value.as_str().into())
+            .map(|value| shared(value))
             .collect()
     };
     let operator = match expression.operator.as_str() {
@@ -122,7 +124,7 @@ fn requirement(
         check_value(report, &values_field.index(index), value)?;
     }
     Ok(Requirement {
-        key: expression.key.as_str().into(),
+        key: shared(&expression.key),
         operator,
     })
 }

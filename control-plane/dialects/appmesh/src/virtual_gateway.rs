@@ -37,7 +37,7 @@ pub(crate) fn translate(
     .filter(|policy| !is_silent(policy));
     let mut listeners = listeners(report, &field.key("listeners"), spec);
     rate_limits(report, metadata, &mut listeners);
-    Some(Fragment::Gateway(Gateway {
+    Some(Fragment::from(Gateway {
         alias: names::alias(spec.aws_name.as_deref(), || names::underscored(&name)),
         name,
         mesh: names::mesh(spec.mesh_ref.as_ref()),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use tulle_crds::appmesh::VirtualNodeSpec;
 use tulle_crds::core::ObjectMeta;
 use tulle_model::fragment::{BackendGroupRef, Discovery, Fragment, Listener, Workload};
+use tulle_model::id::shared;
 use tulle_model::policy::{DISCOVERY_SWITCH, DiscoveryMode};
 
 use crate::client_policy::client_policy;
@@ -55,7 +56,7 @@ pub(crate) fn translate(
             .and_then(|defaults| defaults.client_policy.as_ref()),
     )
     .filter(|policy| !crate::client_policy::is_silent(policy));
-    Some(Fragment::Workload(Workload {
+    Some(Fragment::from(Workload {
         alias: names::alias(spec.aws_name.as_deref(), || names::underscored(&name)),
         name,
         mesh: names::mesh(spec.mesh_ref.as_ref()),
@@ -84,13 +85,14 @@ fn listeners(report: &mut Report, field: &Field, spec: &VirtualNodeSpec) -> Vec<
     let mut seen = BTreeSet::new();
     let ports = spec.listeners.iter().map(|given| given.port_mapping.port);
     let ports: Vec<i64> = ports.collect();
-    spec.listeners
-        .iter()
-        .enumerate()
+    let given = spec.listeners.iter().enumerate();
+    let mut listeners: Vec<Listener> = given
         .filter_map(|(index, given)| {
             listener::listener(report, &field.index(index), given, &mut seen, &ports).ok()
         })
-        .collect()
+        .collect();
+    listeners.shrink_to_fit();
+    listeners
 }
 
 fn backend_groups(
@@ -113,7 +115,7 @@ fn backend_groups(
         }
         let namespace = names::namespace_of(given.namespace.as_deref(), &holder);
         let group = BackendGroupRef {
-            namespace: namespace.into(),
+            namespace: shared(namespace),
             group: (given.name != "*").then(|| names::name(namespace, &given.name)),
             field: field.as_str().into(),
         };
@@ -125,5 +127,6 @@ fn backend_groups(
             groups.push(group);
         }
     }
+    groups.shrink_to_fit();
     groups
 }

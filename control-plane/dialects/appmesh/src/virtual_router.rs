@@ -30,7 +30,7 @@ pub(crate) fn translate(
     for route in &routes {
         check_listeners(report, route, &listeners, spec);
     }
-    Some(Fragment::Router(Router {
+    Some(Fragment::from(Router {
         alias: names::alias(spec.aws_name.as_deref(), || names::underscored(&name)),
         name,
         mesh: names::mesh(spec.mesh_ref.as_ref()),
@@ -50,9 +50,8 @@ fn listeners(report: &mut Report, field: &Field, spec: &VirtualRouterSpec) -> Ve
         );
     }
     let mut seen = BTreeSet::new();
-    spec.listeners
-        .iter()
-        .enumerate()
+    let given = spec.listeners.iter().enumerate();
+    let mut listeners: Vec<Listener> = given
         .filter_map(|(index, given)| {
             let mapping = &given.port_mapping;
             let field = field.index(index);
@@ -67,7 +66,9 @@ fn listeners(report: &mut Report, field: &Field, spec: &VirtualRouterSpec) -> Ve
                 rate_limit: None,
             })
         })
-        .collect()
+        .collect();
+    listeners.shrink_to_fit();
+    listeners
 }
 
 /// Of several routes with one name the first counts, be it usable or not: mending it must not
@@ -75,9 +76,8 @@ fn listeners(report: &mut Report, field: &Field, spec: &VirtualRouterSpec) -> Ve
 fn routes(report: &mut Report, field: &Field, spec: &VirtualRouterSpec) -> Vec<Route> {
     let router = report.object().name.clone();
     let mut seen = BTreeSet::new();
-    spec.routes
-        .iter()
-        .enumerate()
+    let given = spec.routes.iter().enumerate();
+    let mut routes: Vec<Route> = given
         .filter_map(|(index, given)| {
             let field = field.index(index);
             if !seen.insert(given.name.as_str()) {
@@ -94,7 +94,9 @@ fn routes(report: &mut Report, field: &Field, spec: &VirtualRouterSpec) -> Vec<R
             }
             route::route(report, &field, given).ok()
         })
-        .collect()
+        .collect();
+    routes.shrink_to_fit();
+    routes
 }
 
 /// Says where a route serves no listener, or more of them than its author may think. A router

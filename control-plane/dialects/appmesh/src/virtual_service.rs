@@ -25,7 +25,7 @@ pub(crate) fn translate(
         .as_ref()
         .and_then(|given| provider(report, &field.key("provider"), given).ok());
     let host = hosts::host(report, &field.key("awsName"), &alias).ok()?;
-    Some(Fragment::Service(Service {
+    Some(Fragment::from(Service {
         name,
         object,
         host_aliases: host_aliases(report, metadata, &host),

@@ -2,6 +2,7 @@
 
 use tulle_crds::core;
 use tulle_model::fragment::{EndpointSlice, Fragment, SliceEndpoint};
+use tulle_model::id::shared;
 use tulle_model::{Severity, Str};
 
 use crate::address::address;
@@ -38,11 +39,11 @@ pub(crate) fn translate(report: &mut Report, slice: &core::EndpointSlice) -> Opt
         return None;
     }
     let object = report.object.clone();
-    Some(Fragment::EndpointSlice(EndpointSlice {
+    Some(Fragment::from(EndpointSlice {
         namespace: object.namespace.clone(),
         name: object.name.clone(),
         object,
-        service: service.as_str().into(),
+        service: shared(service),
         ports: ports(report, slice),
         endpoints: endpoints(report, slice),
     }))
@@ -69,7 +70,7 @@ fn ports(report: &mut Report, slice: &core::EndpointSlice) -> Vec<(Str, u16)> {
         let Some(number) = port(report, &format!("{field}.port"), number) else {
             continue;
         };
-        let name: Str = given.name.as_deref().unwrap_or_default().into();
+        let name = shared(given.name.as_deref().unwrap_or_default());
         if ports.iter().any(|(known, _)| *known == name) {
             report.add(
                 Severity::Error,
@@ -84,16 +85,17 @@ fn ports(report: &mut Report, slice: &core::EndpointSlice) -> Vec<(Str, u16)> {
         }
         ports.push((name, number));
     }
+    ports.shrink_to_fit();
     ports
 }
 
 fn endpoints(report: &mut Report, slice: &core::EndpointSlice) -> Vec<SliceEndpoint> {
-    slice
-        .endpoints
-        .iter()
-        .enumerate()
+    let given = slice.endpoints.iter().enumerate();
+    let mut endpoints: Vec<SliceEndpoint> = given
         .filter_map(|(index, given)| endpoint(report, index, given))
-        .collect()
+        .collect();
+    endpoints.shrink_to_fit();
+    endpoints
 }
 
 /// The endpoint by its first address: the others were never given a meaning by Kubernetes.
@@ -117,6 +119,6 @@ fn endpoint(report: &mut Report, index: usize, given: &core::Endpoint) -> Option
         ready,
         serving: conditions.serving.unwrap_or(ready),
         terminating: conditions.terminating.unwrap_or(false),
-        zone: given.zone.as_deref().map(Str::from),
+        zone: given.zone.as_deref().map(shared),
     })
 }

@@ -20,9 +20,10 @@ mod service;
 
 use tulle_crds::Object;
 use tulle_crds::core::ObjectMeta;
+use tulle_model::ObjectId;
 use tulle_model::fragment::Translated;
+use tulle_model::id::shared;
 use tulle_model::selector::Labels;
-use tulle_model::{ObjectId, Str};
 
 use crate::report::Report;
 
@@ -61,7 +62,7 @@ fn id(object: &Object) -> ObjectId {
 fn labels(metadata: &ObjectMeta) -> Labels {
     let labels = metadata.labels.iter().flatten();
     labels
-        .map(|(key, value)| (Str::from(key.as_str()), Str::from(value.as_str())))
+        .map(|(key, value)| (shared(key), shared(value)))
         .collect()
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn translate(report: &mut Report, namespace: &core::Namespace) -> Fra
     let object = report.object.clone();
     let mut labels = labels(&namespace.metadata);
     labels.insert(NAME_LABEL.into(), object.name.clone());
-    Fragment::Namespace(Namespace {
+    Fragment::from(Namespace {
         name: object.name.clone(),
         object,
         labels,

@@ -1,8 +1,8 @@
 //! Node.
 
 use tulle_crds::core;
-use tulle_model::Str;
 use tulle_model::fragment::{Fragment, Node};
+use tulle_model::id::shared;
 
 use crate::report::Report;
 
@@ -20,9 +20,9 @@ pub(crate) fn translate(report: &Report, node: &core::Node) -> Fragment {
         let mut zones = ZONE_LABELS.iter().filter_map(|label| labels.get(*label));
         zones.find(|zone| !zone.is_empty())
     });
-    Fragment::Node(Node {
+    Fragment::from(Node {
         name: object.name.clone(),
         object,
-        zone: zone.map(|zone| Str::from(zone.as_str())),
+        zone: zone.map(|zone| shared(zone)),
     })
 }

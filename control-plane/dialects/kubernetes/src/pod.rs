@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use tulle_crds::core;
-use tulle_model::Str;
 use tulle_model::fragment::{Fragment, Pod};
+use tulle_model::id::shared;
 
 use crate::address::address;
 use crate::labels;
@@ -17,7 +17,7 @@ pub(crate) fn translate(report: &mut Report, pod: &core::Pod) -> Fragment {
     let spec = pod.spec.as_ref();
     let service_account = spec.and_then(|spec| spec.service_account_name.as_deref());
     let node = spec.and_then(|spec| spec.node_name.as_deref());
-    Fragment::Pod(Pod {
+    Fragment::from(Pod {
         namespace: object.namespace.clone(),
         name: object.name.clone(),
         labels: labels(&pod.metadata),
@@ -25,8 +25,8 @@ pub(crate) fn translate(report: &mut Report, pod: &core::Pod) -> Fragment {
         ready: status.is_some_and(is_ready),
         terminating: pod.metadata.deletion_timestamp.is_some(),
         uid: pod.metadata.uid.as_deref().unwrap_or_default().into(),
-        service_account: service_account.unwrap_or_default().into(),
-        node: node.filter(|node| !node.is_empty()).map(Str::from),
+        service_account: shared(service_account.unwrap_or_default()),
+        node: node.filter(|node| !node.is_empty()).map(shared),
         proxy: pod_proxy(report, &pod.metadata),
         finished: status.is_some_and(is_finished),
         host_network: spec.and_then(|spec| spec.host_network) == Some(true),
@@ -66,6 +66,7 @@ fn ips(report: &mut Report, status: &core::PodStatus) -> Vec<IpAddr> {
             ips.push(ip);
         }
     }
+    ips.shrink_to_fit();
     ips
 }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use tulle_crds::core;
 use tulle_model::fragment::{Fragment, KubeService};
+use tulle_model::id::shared;
 use tulle_model::{Severity, Str};
 
 use crate::address::address;
@@ -24,7 +25,7 @@ pub(crate) fn translate(report: &mut Report, service: &core::Service) -> Fragmen
         (addresses(report, spec), ports(report, spec))
     };
     let object = report.object.clone();
-    Fragment::KubeService(KubeService {
+    Fragment::from(KubeService {
         namespace: object.namespace.clone(),
         name: object.name.clone(),
         object,
@@ -61,6 +62,7 @@ fn addresses(report: &mut Report, spec: &core::ServiceSpec) -> Vec<IpAddr> {
             addresses.push(ip);
         }
     }
+    addresses.shrink_to_fit();
     addresses
 }
 
@@ -85,7 +87,8 @@ fn ports(report: &mut Report, spec: &core::ServiceSpec) -> Vec<(u16, Str)> {
             );
             continue;
         }
-        ports.push((number, given.name.as_deref().unwrap_or_default().into()));
+        ports.push((number, shared(given.name.as_deref().unwrap_or_default())));
     }
+    ports.shrink_to_fit();
     ports
 }

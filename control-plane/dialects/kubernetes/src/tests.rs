@@ -41,7 +41,7 @@ fn service(spec: Value) -> Translated {
 
 fn kube(fragment: Fragment) -> KubeService {
     match fragment {
-        Fragment::KubeService(service) => service,
+        Fragment::KubeService(service) => *service,
         other => panic!("{other:?}"),
     }
 }
@@ -59,7 +59,7 @@ fn slice(value: Value) -> Translated {
 
 fn slice_of(fragment: Fragment) -> EndpointSlice {
     match fragment {
-        Fragment::EndpointSlice(slice) => slice,
+        Fragment::EndpointSlice(slice) => *slice,
         other => panic!("{other:?}"),
     }
 }
@@ -74,7 +74,7 @@ fn pod(metadata: Value, status: Value) -> Translated {
 
 fn pod_of(translated: Translated) -> Pod {
     match clean(translated) {
-        Fragment::Pod(pod) => pod,
+        Fragment::Pod(pod) => *pod,
         other => panic!("{other:?}"),
     }
 }
@@ -90,11 +90,10 @@ fn namespaces_have_a_label_with_their_name() {
         json!({"mesh": "m", "kubernetes.io/metadata.name": "lie"}),
     ] {
         let value = json!({"metadata": {"name": "ns", "labels": labels}});
-        let Fragment::Namespace(Namespace { name, labels, .. }) =
-            clean(translated("v1", "Namespace", value))
-        else {
+        let Fragment::Namespace(namespace) = clean(translated("v1", "Namespace", value)) else {
             panic!("a namespace");
         };
+        let Namespace { name, labels, .. } = *namespace;
         assert_eq!(&*name, "ns");
         let labels: Vec<_> = labels
             .iter()

@@ -2,11 +2,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prost::Message;
-use tulle_model::linked::{Discovery, ProxyView, Role, ViewCluster};
+use tulle_model::linked::{Destination, Discovery, ProxyView, Role, ViewCluster};
 use tulle_model::policy::{ClientPolicy, EgressPolicy, IpPreference, Protocol};
 use tulle_model::settings::Settings;
 use tulle_model::traffic::{HealthCheck, OutlierDetection, Pool};
-use tulle_model::{Capture, Str};
+use tulle_model::{Capture, Name, Str};
 use tulle_proto::cluster::Cluster;
 use tulle_proto::cluster::cluster::{ClusterDiscoveryType, DiscoveryType};
 use tulle_proto::core::address::Address;
@@ -160,8 +160,11 @@ fn two_members_whose_names_join_to_one_are_sent_once() {
         outlier_detection: None,
         health_check: None,
     };
-    let mut twin = destination("a", Protocol::Http, 80);
-    twin.workload.namespace = "other".into();
+    let twin = destination("a", Protocol::Http, 80);
+    let twin = Destination {
+        workload: Name::new(&twin.workload.realm, "other", &twin.workload.name),
+        ..twin
+    };
     let clusters = [cluster(destination("a", Protocol::Http, 80)), cluster(twin)];
     view.clusters = Arc::new(clusters.map(Arc::new).to_vec());
     assert!(matches!(view.role, Role::Sidecar(_)));

@@ -1,9 +1,10 @@
 //! Routes of what goes out of a sidecar to one port.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use prost::Message;
-use tulle_model::linked::{HostRoutes, OutboundPort, OutboundService, Sidecar};
+use tulle_model::linked::{HostRoutes, OutboundPort, OutboundService, ProxyView, Sidecar};
 use tulle_model::policy::{ClientPolicy, EgressPolicy, Protocol};
 use tulle_model::{Capture, LoopbackBlock, linked};
 use tulle_proto::matcher::string_matcher::MatchPattern;
@@ -12,28 +13,62 @@ use tulle_proto::route::route_match::PathSpecifier;
 use tulle_proto::route::{Route, RouteAction, RouteMatch, VirtualHost};
 
 use super::{action, configuration, headers, matching, requirements, virtual_host};
-use crate::plan::{Parts, Resource};
+use crate::plan::{Parts, Planned, Resource};
 use crate::targets::{ClusterNames, Use};
 use crate::{accepted, fault, names, type_url, wire};
 
 /// A route configuration for every port that some HTTP service is called on.
 pub(crate) fn egress<'a>(
+    view: &'a ProxyView,
     sidecar: &'a Sidecar,
     capture: Capture,
-    names: &ClusterNames<'a>,
-) -> impl Iterator<Item = Egress<'a>> {
-    let undeclared = match (sidecar.egress, capture) {
-        (EgressPolicy::DropAll, _) => Undeclared::Refuse,
-        (EgressPolicy::AllowAll, Capture::Transparent) => Undeclared::Pass,
-        (EgressPolicy::AllowAll, Capture::Loopback(block)) => Undeclared::PassOnce(block),
-    };
+) -> impl Iterator<Item = CalledPort<'a>> {
+    let undeclared = Undeclared(match (sidecar.egress, capture) {
+        (EgressPolicy::DropAll, _) => Fate::Refuse,
+        (EgressPolicy::AllowAll, Capture::Transparent) => Fate::Pass,
+        (EgressPolicy::AllowAll, Capture::Loopback(block)) => Fate::PassOnce(block),
+    });
     let http = sidecar.outbound.iter().filter(|p| !p.http.is_empty());
-    http.map(move |port| Egress::new(port, undeclared, names))
+    http.map(move |port| CalledPort {
+        view,
+        port,
+        undeclared,
+    })
+}
+
+/// A port that some HTTP service is called on. Its route configuration follows from the port, from what becomes of
+/// undeclared hosts, and from the mesh's name and the list of clusters of its view; from nothing else.
+#[derive(Debug, Clone, Copy)]
+pub struct CalledPort<'a> {
+    view: &'a ProxyView,
+    port: &'a Arc<OutboundPort>,
+    undeclared: Undeclared,
+}
+
+impl<'a> CalledPort<'a> {
+    /// The port, which views may share.
+    pub fn port(&self) -> &'a Arc<OutboundPort> {
+        self.port
+    }
+
+    /// What becomes of undeclared hosts.
+    pub fn undeclared(&self) -> Undeclared {
+        self.undeclared
+    }
+
+    /// The route configuration, not encoded yet.
+    pub fn plan(&self) -> Planned<'a> {
+        let names = ClusterNames::of(self.view);
+        Planned::new(Egress::new(self.port, self.undeclared.0, &names))
+    }
 }
 
 /// What becomes of requests for hosts that no service has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Undeclared {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Undeclared(Fate);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Fate {
     /// 404.
     Refuse,
     /// Where the connection was going.
@@ -47,12 +82,12 @@ pub(crate) struct Egress<'a> {
     port: u16,
     protocol: Protocol,
     services: &'a [OutboundService],
-    undeclared: Undeclared,
+    undeclared: Fate,
     names: ClusterNames<'a>,
 }
 
 impl<'a> Egress<'a> {
-    fn new(port: &'a OutboundPort, undeclared: Undeclared, names: &ClusterNames<'a>) -> Self {
+    fn new(port: &'a OutboundPort, undeclared: Fate, names: &ClusterNames<'a>) -> Self {
         Self {
             port: port.port,
             protocol: port.http_protocol,
@@ -120,9 +155,9 @@ impl Egress<'_> {
         let cluster = names::allow_all_cluster(self.names.mesh());
         let forward = action::forward_to(cluster.clone());
         let routes = match self.undeclared {
-            Undeclared::Refuse => return None,
-            Undeclared::Pass => vec![any(forward)],
-            Undeclared::PassOnce(block) => pass_once(forward, block),
+            Fate::Refuse => return None,
+            Fate::Pass => vec![any(forward)],
+            Fate::PassOnce(block) => pass_once(forward, block),
         };
         used.insert(cluster);
         let name = names::ALLOW_ALL_VIRTUAL_HOST.to_owned();

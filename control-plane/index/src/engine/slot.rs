@@ -41,7 +41,7 @@ pub(crate) struct Slot {
 pub(crate) struct Memo {
     pub(crate) value: Value,
     /// Sorted, each once.
-    pub(crate) findings: Vec<Finding>,
+    pub(crate) findings: Box<[Finding]>,
 }
 
 impl Slot {
@@ -88,6 +88,10 @@ impl Slots {
             }
             None => {
                 let next = u32::try_from(self.slots.len());
+                if self.slots.len() == self.slots.capacity() {
+                    // Twice as many would be room for a mesh that nobody has.
+                    self.slots.reserve_exact(64.max(self.slots.len() / 8));
+                }
                 self.slots.push(slot);
                 SlotId(next.expect("there is no room for so many slots"))
             }
@@ -130,5 +134,17 @@ impl Index<SlotId> for Slots {
 impl IndexMut<SlotId> for Slots {
     fn index_mut(&mut self, id: SlotId) -> &mut Slot {
         &mut self.slots[id.place()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_a_dozen_of_each_object_so_they_are_small() {
+        assert!(size_of::<Key>() <= 40, "{}", size_of::<Key>());
+        assert!(size_of::<Slot>() <= 96, "{}", size_of::<Slot>());
+        assert!(size_of::<Memo>() <= 48, "{}", size_of::<Memo>());
     }
 }

@@ -72,10 +72,8 @@ impl Facts {
         }
         for change in self.services.changes() {
             if change.came_or_went() {
-                let Name {
-                    realm, namespace, ..
-                } = change.key.clone();
-                effects.facts.push(Fact::ServicesIn(realm, namespace));
+                let place = (change.key.realm.clone(), change.key.namespace.clone());
+                effects.facts.push(Fact::ServicesIn(Box::new(place)));
             }
             effects.member(&change, |name| {
                 vec![Node::ServicePorts(name.clone()), Node::HostName(name)]
@@ -105,12 +103,12 @@ impl Facts {
                     self.registrants.remove(&before);
                 }
             }
-            effects.facts.push(Fact::Registrants(before));
+            effects.facts.push(Fact::Registrants(Box::new(before)));
         }
         if let Some(after) = after {
             let names = self.registrants.entry(after.clone()).or_default();
             names.insert(change.key.clone());
-            effects.facts.push(Fact::Registrants(after));
+            effects.facts.push(Fact::Registrants(Box::new(after)));
         }
     }
 
@@ -139,12 +137,11 @@ impl Facts {
 
     fn kubernetes_effects(&mut self, effects: &mut Effects) {
         for change in self.kube_services.changes() {
-            let (namespace, name) = change.key;
-            effects.facts.push(Fact::KubeService(namespace, name));
+            effects.facts.push(Fact::KubeService(change.key));
         }
         for change in self.slices.changes() {
-            let (namespace, service, _) = change.key;
-            effects.facts.push(Fact::Slices(namespace, service));
+            let (service, _) = change.key;
+            effects.facts.push(Fact::Slices(service));
         }
         for change in self.nodes.changes() {
             let zone = |row: Option<&Held<_>>| {
@@ -189,11 +186,7 @@ impl<T: Part> Change<T> {
 }
 
 fn proxy_id(kind: ProxyKind, name: &Name) -> ProxyId {
-    ProxyId {
-        kind,
-        namespace: name.namespace.clone(),
-        name: name.name.clone(),
-    }
+    ProxyId::new(kind, &name.namespace, &name.name)
 }
 
 /// The kind of member that a kind of proxy stands for.

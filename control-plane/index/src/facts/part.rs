@@ -8,7 +8,7 @@ use tulle_model::selector::Labels;
 use tulle_model::{Name, ObjectId, Str};
 
 use super::table::Held;
-use crate::key::Kind;
+use crate::key::{self, Kind};
 
 /// A kind of fragment.
 pub(crate) trait Part: PartialEq + Sized {
@@ -51,9 +51,9 @@ parts! {
     Gateway, Name, |part| part.name.clone();
     GatewayRoute, Name, |part| part.name.clone();
     BackendGroup, Name, |part| part.name.clone();
-    KubeService, (Str, Str), |part| (part.namespace.clone(), part.name.clone());
-    EndpointSlice, (Str, Str, Str), |part| (part.namespace.clone(), part.service.clone(), part.name.clone());
-    Pod, (Str, Str), |part| (part.namespace.clone(), part.name.clone());
+    KubeService, ObjectId, |part| key::kube_service(&part.namespace, &part.name);
+    EndpointSlice, (ObjectId, Str), |part| (key::kube_service(&part.namespace, &part.service), part.name.clone());
+    Pod, ObjectId, |part| key::pod(&part.namespace, &part.name);
     Node, Str, |part| part.name.clone();
 }
 

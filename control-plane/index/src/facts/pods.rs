@@ -4,21 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use tulle_model::fragment::{Pod, PodProxy};
-use tulle_model::{ProxyId, Str};
+use tulle_model::{ObjectId, ProxyId, Str};
 
 use super::Facts;
 use super::table::{Change, Held};
 use crate::few::Few;
-use crate::key::Fact;
-
-/// Namespace and name.
-type PodKey = (Str, Str);
+use crate::key::{self, Fact};
 
 /// Where pods are found beside their names.
 #[derive(Debug, Default)]
 pub(super) struct PodPlaces {
-    at: BTreeMap<IpAddr, Few<PodKey>>,
-    of: BTreeMap<ProxyId, Few<PodKey>>,
+    at: BTreeMap<IpAddr, Few<ObjectId>>,
+    of: BTreeMap<ProxyId, Few<ObjectId>>,
 }
 
 /// All that identity asks of a pod.
@@ -61,8 +58,8 @@ impl PodPlaces {
 /// Moves a pod from some keys to others; gives those that it left or came to, and if it is not the same
 /// those where it stays.
 fn shift<K: Ord + Clone>(
-    places: &mut BTreeMap<K, Few<PodKey>>,
-    pod: &PodKey,
+    places: &mut BTreeMap<K, Few<ObjectId>>,
+    pod: &ObjectId,
     before: BTreeSet<K>,
     after: BTreeSet<K>,
     same: bool,
@@ -97,13 +94,12 @@ impl Facts {
 
     /// The pods of a namespace, sorted by name.
     pub(crate) fn pods_in(&self, namespace: &Str) -> impl Iterator<Item = &Held<Pod>> {
-        let first = (namespace.clone(), Str::from(""));
-        let pods = self.pods.range(first..);
-        pods.take_while(|(key, _)| key.0 == *namespace)
+        let pods = self.pods.range(key::pod(namespace, "")..);
+        pods.take_while(|(pod, _)| pod.namespace == *namespace)
             .map(|(_, pod)| pod)
     }
 
-    fn listed(&self, keys: Option<&Few<PodKey>>) -> Vec<Held<Pod>> {
+    fn listed(&self, keys: Option<&Few<ObjectId>>) -> Vec<Held<Pod>> {
         let keys = keys.into_iter().flatten();
         keys.filter_map(|key| self.pods.get(key)).collect()
     }

@@ -10,6 +10,7 @@ use tulle_model::ObjectId;
 use tulle_model::fragment::Translated;
 
 use super::part::Part;
+use crate::few::Few;
 
 /// An object of the input.
 #[derive(Debug)]
@@ -68,16 +69,16 @@ impl<T> fmt::Debug for Held<T> {
 /// group, kind, namespace and name counts, whatever the order of arrival.
 #[derive(Debug)]
 pub(crate) struct Table<T: Part> {
-    rows: BTreeMap<T::Key, Vec<Held<T>>>,
-    before: BTreeMap<T::Key, Vec<Held<T>>>,
+    rows: BTreeMap<T::Key, Few<Held<T>>>,
+    before: BTreeMap<T::Key, Few<Held<T>>>,
 }
 
 /// What a batch did under one key; `before` and `after` differ.
 #[derive(Debug)]
 pub(crate) struct Change<T: Part> {
     pub(crate) key: T::Key,
-    pub(crate) before: Vec<Held<T>>,
-    pub(crate) after: Vec<Held<T>>,
+    pub(crate) before: Few<Held<T>>,
+    pub(crate) after: Few<Held<T>>,
 }
 
 impl<T: Part> Default for Table<T> {
@@ -97,7 +98,7 @@ impl<T: Part> Table<T> {
 
     /// Every fragment under a key, the one that counts first.
     pub(crate) fn rows(&self, key: &T::Key) -> &[Held<T>] {
-        self.rows.get(key).map_or(&[], Vec::as_slice)
+        self.rows.get(key).map_or(&[], |rows| rows)
     }
 
     /// The objects that declare something under a key.
@@ -128,16 +129,16 @@ impl<T: Part> Table<T> {
             .or_insert_with(|| rows.clone());
         if add {
             let place = rows.partition_point(|row| (&row.entry.id, row.at) < (&entry.id, at));
-            rows.insert(
-                place,
-                Held {
-                    entry: entry.clone(),
-                    at,
-                    part: PhantomData,
-                },
-            );
+            let row = Held {
+                entry: entry.clone(),
+                at,
+                part: PhantomData,
+            };
+            rows.insert_at(place, row);
         } else {
-            rows.retain(|row| row.entry.id != entry.id);
+            while let Some(place) = rows.iter().position(|row| row.entry.id == entry.id) {
+                rows.remove_at(place);
+            }
             if rows.is_empty() {
                 self.rows.remove(&key);
             }
@@ -149,7 +150,7 @@ impl<T: Part> Table<T> {
         std::mem::take(&mut self.before)
             .into_iter()
             .map(|(key, before)| {
-                let after = self.rows(&key).to_vec();
+                let after = self.rows.get(&key).cloned().unwrap_or_default();
                 Change { key, before, after }
             })
             .filter(|change| change.before != change.after)

@@ -53,7 +53,7 @@ pub(super) fn policy(trust: &str) -> Option<ClientPolicy> {
 /// A policy that says how TLS is used on these ports; none stand for all.
 pub(super) fn tls_policy(trust: &str, ports: &[u16]) -> Option<ClientPolicy> {
     Some(ClientPolicy {
-        tls: Some(ClientTls {
+        tls: Some(Box::new(ClientTls {
             enforce: true,
             ports: ports.iter().copied().collect(),
             certificate: None,
@@ -61,7 +61,7 @@ pub(super) fn tls_policy(trust: &str, ports: &[u16]) -> Option<ClientPolicy> {
                 chain: trust.into(),
             },
             names: None,
-        }),
+        })),
     })
 }
 
@@ -295,9 +295,8 @@ pub(super) fn group_ref(namespace: &str, group: Option<&str>) -> BackendGroupRef
 
 /// A Kubernetes Service with a cluster address or without.
 pub(super) fn kube_service(text: &str, addresses: &[&str], ports: &[(u16, &str)]) -> KubeService {
-    let Name {
-        namespace, name, ..
-    } = name(text);
+    let name = name(text);
+    let (namespace, name) = (name.namespace.clone(), name.name.clone());
     KubeService {
         object: ObjectId::new("", "Service", &namespace, &name),
         namespace,
@@ -313,9 +312,8 @@ pub(super) fn kube_service(text: &str, addresses: &[&str], ports: &[(u16, &str)]
 
 /// A slice `SERVICE-N` whose only port is unnamed.
 pub(super) fn slice(service: &str, number: u8, port: u16, ready: &[&str]) -> EndpointSlice {
-    let Name {
-        namespace, name, ..
-    } = name(service);
+    let service = name(service);
+    let (namespace, name) = (service.namespace.clone(), service.name.clone());
     let slice = format!("{name}-{number}");
     EndpointSlice {
         object: ObjectId::new("discovery.k8s.io", "EndpointSlice", &namespace, &slice),
@@ -338,9 +336,8 @@ pub(super) fn slice_endpoint(ip: &str) -> SliceEndpoint {
 }
 
 pub(super) fn pod(text: &str, pairs: &[(&str, &str)], ips: &[&str]) -> Pod {
-    let Name {
-        namespace, name, ..
-    } = name(text);
+    let name = name(text);
+    let (namespace, name) = (name.namespace.clone(), name.name.clone());
     Pod {
         object: ObjectId::new("", "Pod", &namespace, &name),
         namespace,
@@ -360,28 +357,20 @@ pub(super) fn pod(text: &str, pairs: &[(&str, &str)], ips: &[&str]) -> Pod {
 
 pub(super) fn pod_proxy(kind: ProxyKind, namespace: &str, name: &str, inbound: &[u16]) -> PodProxy {
     PodProxy {
-        id: ProxyId {
-            kind,
-            namespace: namespace.into(),
-            name: name.into(),
-        },
+        id: ProxyId::new(kind, namespace, name),
         inbound: inbound.iter().copied().collect(),
     }
 }
 
 /// A pod of a workload, with its proxy and a service account.
 pub(super) fn meshed(text: &str, workload: &str, account: &str, inbound: &[u16], ip: &str) -> Pod {
-    let Name {
-        namespace,
-        name: proxy,
-        ..
-    } = name(workload);
+    let workload = name(workload);
     let mut pod = pod(text, &[("app", "web")], &[ip]);
     pod.service_account = account.into();
     pod.proxy = Some(pod_proxy(
         ProxyKind::VirtualNode,
-        &namespace,
-        &proxy,
+        &workload.namespace,
+        &workload.name,
         inbound,
     ));
     pod

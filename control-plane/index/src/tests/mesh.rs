@@ -122,7 +122,7 @@ fn of_two_objects_that_declare_one_member_the_first_counts() {
     assert_eq!(world.findings(), [duplicate]);
     let before = world.view("virtualnode/shop/front");
     assert_eq!(before.object, first.object);
-    world.remove(Fragment::Workload(first));
+    world.remove(Fragment::from(first));
     assert!(world.findings().is_empty());
     assert_eq!(world.view("virtualnode/shop/front").object, copy.object);
 }

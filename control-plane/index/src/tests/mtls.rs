@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use tulle_model::ObjectId;
 use tulle_model::fragment::Pod;
 use tulle_model::linked::{Discovery, Role};
 use tulle_model::policy::{ClientPolicy, DiscoveryMode, MtlsMode, Protocol};
+use tulle_model::selector::Labels;
 
 use super::world::*;
 use crate::Delta;
@@ -155,8 +157,8 @@ fn a_new_account_is_expected_before_its_endpoints_are_there() {
     // Bound by its proxy alone.
     let mut three = two.clone();
     three.name = "three".into();
-    three.object.name = "three".into();
-    three.labels.clear();
+    three.object = ObjectId::new("", "Pod", &three.namespace, "three");
+    three.labels = Labels::new();
     three.service_account = "red".into();
     world.put(three);
     assert_eq!(expected(&world), "shop/sa/blue shop/sa/green shop/sa/red");

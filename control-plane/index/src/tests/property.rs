@@ -152,7 +152,7 @@ fn check_identities(
         .values()
         .flat_map(|translated| &translated.fragments)
         .filter_map(|fragment| match fragment {
-            Fragment::Pod(pod) if !pod.finished && !pod.host_network => Some(pod),
+            Fragment::Pod(pod) if !pod.finished && !pod.host_network => Some(&**pod),
             _ => None,
         })
         .collect();

@@ -23,11 +23,11 @@ fn world() -> World {
         let mut node = client(&text, &next);
         node.listeners = vec![listener(80, Protocol::Http)];
         node.discovery = Some(dns(&format!("s{n}.shop.svc.cluster.local")));
-        fragments.push(Fragment::Workload(node));
-        fragments.push(Fragment::Service(service(&text, of_router(&text))));
-        fragments.push(Fragment::Router(weighted(n, 1)));
-        fragments.push(Fragment::KubeService(kube_service(&text, &[], &[(80, "")])));
-        fragments.push(Fragment::EndpointSlice(slice(&text, 1, 80, &["10.0.0.1"])));
+        fragments.push(Fragment::from(node));
+        fragments.push(Fragment::from(service(&text, of_router(&text))));
+        fragments.push(Fragment::from(weighted(n, 1)));
+        fragments.push(Fragment::from(kube_service(&text, &[], &[(80, "")])));
+        fragments.push(Fragment::from(slice(&text, 1, 80, &["10.0.0.1"])));
     }
     world.put_all(fragments);
     world

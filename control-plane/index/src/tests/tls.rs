@@ -175,10 +175,10 @@ fn without_a_cluster_nothing_is_had_that_only_a_cluster_has() {
     // A client that needs it trusts nobody.
     let mut front = client("shop/front", &["shop/web"]);
     front.default_policy = Some(ClientPolicy {
-        tls: Some(ClientTls {
+        tls: Some(Box::new(ClientTls {
             trust: Trust::Secret { name: "ca".into() },
-            ..enforcing(true).unwrap().tls.unwrap()
-        }),
+            ..*enforcing(true).unwrap().tls.unwrap()
+        })),
     });
     world.put(front);
     assert_eq!(seen(&world), "Nobody ");

@@ -172,7 +172,7 @@ macro_rules! declares {
     ($($kind:ident)*) => {$(
         impl Declares for $kind {
             fn fragment(self) -> Fragment {
-                Fragment::$kind(self)
+                Fragment::from(self)
             }
         }
     )*};

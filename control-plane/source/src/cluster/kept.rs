@@ -9,6 +9,7 @@ use tulle_crds::{Kind, ObjectKey};
 use super::letter::{Content, Turn};
 use super::reading::{self, Reading};
 use super::records::Records;
+use super::slot::Slot;
 use crate::problem::Problem;
 
 /// The objects of one kind, as they were told last.
@@ -21,7 +22,7 @@ use crate::problem::Problem;
 pub(super) struct Kept {
     kind: Kind,
     records: Arc<Records>,
-    held: BTreeMap<ObjectKey, Held>,
+    held: BTreeMap<Slot, Held>,
     /// Counts the lists; what the last one did not hold has an older number.
     list: u64,
     problems_changed: bool,
@@ -34,7 +35,7 @@ struct Held {
     /// What is wrong with the version of now.
     problems: Vec<Problem>,
     /// A hash of the uid.
-    uid: u128,
+    uid: u64,
     list: u64,
 }
 
@@ -42,6 +43,13 @@ struct Held {
 struct Said {
     content: Content,
     generation: Option<i64>,
+}
+
+impl Held {
+    /// Whether this is what was read the last time, and was good.
+    fn is(&self, uid: u64, said: Said) -> bool {
+        self.uid == uid && self.problems.is_empty() && self.said == Some(said)
+    }
 }
 
 impl Kept {
@@ -60,38 +68,50 @@ impl Kept {
         self.list += 1;
     }
 
-    /// An object is so.
-    pub(super) fn put(&mut self, text: &RawValue) -> Option<(ObjectKey, Turn)> {
-        let reading = match reading::read(self.kind, text) {
-            Ok(reading) => reading,
+    /// An object is so. Its version, if that can be read, and what has changed by it.
+    pub(super) fn put(&mut self, text: &RawValue) -> (Option<String>, Option<(ObjectKey, Turn)>) {
+        match reading::read(self.kind, text) {
+            Ok(mut reading) => (reading.version.take(), self.take(reading)),
             Err(error) => {
                 tracing::error!(kind = %self.kind, %error, "an object without a name is passed over");
-                return None;
+                (None, None)
             }
-        };
+        }
+    }
+
+    fn take(&mut self, reading: Reading) -> Option<(ObjectKey, Turn)> {
         let Reading {
-            key,
+            slot,
             uid,
             record,
-            observed,
+            pruned,
+            ..
         } = reading;
+        let generation = record.as_ref().and_then(|record| record.generation);
         if let Some(record) = record {
-            self.records.put(&key, record);
+            self.records.put(self.kind, &slot, record);
         }
-        let held = self.held.get(&key);
+        let said = |content| Said {
+            content,
+            generation,
+        };
+        // Most of what an API server tells is nobody's business here: it is not even decoded.
+        if let Ok((_, content)) = &pruned
+            && let Some(held) = self.held.get_mut(&slot)
+            && held.is(uid, said(*content))
+        {
+            held.list = self.list;
+            return None;
+        }
+        let key = slot.key(self.kind);
+        let observed = reading::observe(&key, pruned, generation);
+        let held = self.held.get(&slot);
         let had_problems = held.is_some_and(|held| !held.problems.is_empty());
         let told = held.and_then(|held| held.said);
         // The last good version of an object that is gone is not this one's.
         let known = held.filter(|held| held.uid == uid).and(told);
         let (said, now, problems) = match observed {
-            Ok(observed) => {
-                let content = Content::of(&observed);
-                let said = Said {
-                    content,
-                    generation: observed.generation,
-                };
-                (Some(said), Some((observed, content)), Vec::new())
-            }
+            Ok((observed, content)) => (Some(said(content)), Some((observed, content)), Vec::new()),
             Err(problems) => (known, None, problems),
         };
         self.problems_changed |= had_problems || !problems.is_empty();
@@ -100,7 +120,7 @@ impl Kept {
                 before: told.map(|told| told.content),
                 now: now.map(|(observed, content)| (Arc::new(observed), content)),
             };
-            (key.clone(), turn)
+            (key, turn)
         });
         let held = Held {
             said,
@@ -108,15 +128,15 @@ impl Kept {
             uid,
             list: self.list,
         };
-        self.held.insert(key, held);
+        self.held.insert(slot, held);
         change
     }
 
     /// An object is gone.
     pub(super) fn remove(&mut self, text: &RawValue) -> Option<(ObjectKey, Turn)> {
-        let (key, _) = reading::name(self.kind, text).ok()?;
-        let held = self.held.remove(&key)?;
-        self.gone(key, &held)
+        let (slot, _) = reading::name(self.kind, text).ok()?;
+        let held = self.held.remove(&slot)?;
+        self.gone(&slot, &held)
     }
 
     /// The list is complete: what it did not hold is gone.
@@ -127,7 +147,7 @@ impl Kept {
             .extract_if(.., |_, held| held.list != list)
             .collect();
         gone.into_iter()
-            .filter_map(|(key, held)| self.gone(key, &held))
+            .filter_map(|(slot, held)| self.gone(&slot, &held))
             .collect()
     }
 
@@ -141,10 +161,10 @@ impl Kept {
         Some(problems.cloned().collect())
     }
 
-    fn gone(&mut self, key: ObjectKey, held: &Held) -> Option<(ObjectKey, Turn)> {
+    fn gone(&mut self, slot: &Slot, held: &Held) -> Option<(ObjectKey, Turn)> {
         self.problems_changed |= !held.problems.is_empty();
-        self.records.remove(&key);
+        self.records.remove(self.kind, slot);
         let before = Some(held.said?.content);
-        Some((key, Turn { before, now: None }))
+        Some((slot.key(self.kind), Turn { before, now: None }))
     }
 }

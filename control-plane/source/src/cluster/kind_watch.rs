@@ -104,9 +104,10 @@ impl Listener for KindWatch {
         self.kept.begin();
     }
 
-    fn put(&mut self, object: &RawValue) {
-        let change = self.kept.put(object);
+    fn put(&mut self, object: &RawValue) -> Option<String> {
+        let (version, change) = self.kept.put(object);
         self.tell(change);
+        version
     }
 
     fn gone(&mut self, object: &RawValue) {

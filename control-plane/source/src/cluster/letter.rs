@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use tulle_crds::{Kind, ObjectKey};
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::change::Observed;
 use crate::problem::Problem;
@@ -40,16 +41,16 @@ impl Letter {
     }
 }
 
-/// What an object says, as a hash: all that has to be held of it to tell whether it says something else later. Whoever makes two
-/// of one hash keeps the second from being seen, and both are theirs.
+/// What an object says, as a hash of all that some room reads of its text: all that has to be held of it to tell whether it says
+/// something else later, without decoding it. Whoever makes two of one hash keeps the second from being seen, and both are theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Content(u128);
+pub(super) struct Content(u64);
 
 impl Content {
-    /// Two are equal where [`Observed::says_the_same`].
-    pub(super) fn of(observed: &Observed) -> Self {
-        let text = serde_json::to_vec(&(&observed.object, &observed.unknown_fields));
-        Self(xxh3_128(
+    /// Of an object that was pruned.
+    pub(super) fn of(pruned: &Value) -> Self {
+        let text = serde_json::to_vec(pruned);
+        Self(xxh3_64(
             &text.expect("what was read from JSON can be written as JSON"),
         ))
     }

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch::{self, Receiver, Sender};
 
 use super::named::{self, Namespaced};
-use super::watch::{Listener, Timing, follow};
+use super::watch::{Listener, Timing, follow, version_of};
 
 /// Watches one object of a namespace. The watch ends when all receivers are gone.
 ///
@@ -82,12 +82,12 @@ where
         self.listed = false;
     }
 
-    fn put(&mut self, object: &RawValue) {
+    fn put(&mut self, object: &RawValue) -> Option<String> {
         self.listed = true;
         match serde_json::from_str::<K>(object.get()) {
-            Ok(mut object) => {
-                object.meta_mut().managed_fields = None;
-                self.set(Some(object));
+            Ok(mut read) => {
+                read.meta_mut().managed_fields = None;
+                self.set(Some(read));
             }
             Err(error) => {
                 // The error of a typed decoder may quote a value, and the value may be a key.
@@ -98,6 +98,7 @@ where
                 );
             }
         }
+        version_of(object)
     }
 
     fn gone(&mut self, _: &RawValue) {

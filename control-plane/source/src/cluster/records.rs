@@ -8,6 +8,8 @@ use serde_json::Value;
 use tulle_crds::{Kind, ObjectKey};
 use tulle_runtime::mailbox::{Receiver, Sender, mailbox};
 
+use super::slot::{self, Slot};
+
 /// What is known of one object beside what it declares.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
@@ -88,11 +90,14 @@ fn is_kept(kind: Kind) -> bool {
     kind.is_custom() || matches!(kind, Kind::Namespace | Kind::Service)
 }
 
+/// By kind and name.
+type Table = BTreeMap<Kind, BTreeMap<Slot, Arc<Record>>>;
+
 /// The records of a cluster's objects: App Mesh kinds, Namespaces and Services. A record is there
 /// before the batch that brings its object; that a record changes is no change of its object.
 #[derive(Debug, Default)]
 pub struct Records {
-    records: RwLock<BTreeMap<ObjectKey, Arc<Record>>>,
+    records: RwLock<Table>,
     /// Those who want to know what changes.
     subscribers: Mutex<Vec<Sender<ObjectKey, ()>>>,
 }
@@ -100,16 +105,22 @@ pub struct Records {
 impl Records {
     /// The record of an object, if it is there and of a kind of which records are kept.
     pub fn get(&self, key: &ObjectKey) -> Option<Arc<Record>> {
-        self.records.read().get(key).cloned()
+        let records = self.records.read();
+        records.get(&key.kind)?.get(&*slot::of(key)).cloned()
     }
 
     /// All records, in the order of their keys.
     pub fn all(&self) -> Vec<(ObjectKey, Arc<Record>)> {
         let records = self.records.read();
-        records
-            .iter()
-            .map(|(key, record)| (key.clone(), Arc::clone(record)))
-            .collect()
+        let of_kind = |(kind, records): (&Kind, &BTreeMap<Slot, Arc<Record>>)| {
+            let of_kind = records.iter();
+            of_kind
+                .map(|(slot, record)| (slot.key(*kind), Arc::clone(record)))
+                .collect::<Vec<_>>()
+        };
+        let mut all: Vec<_> = records.iter().flat_map(of_kind).collect();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all
     }
 
     /// The keys of records that come, go or say something else, from now on, for one who looks at nothing but those; a new
@@ -119,34 +130,41 @@ impl Records {
         let (sender, receiver) = mailbox();
         // While none is written, so that nothing is missed.
         let records = self.records.read();
-        for key in records.keys() {
-            let _ = sender.send(key.clone(), ());
+        for (kind, records) in &*records {
+            for slot in records.keys() {
+                let _ = sender.send(slot.key(*kind), ());
+            }
         }
         self.subscribers.lock().push(sender);
         receiver
     }
 
-    pub(super) fn put(&self, key: &ObjectKey, mut record: Record) {
-        let news = {
+    pub(super) fn put(&self, kind: Kind, slot: &Slot, mut record: Record) {
+        {
             let mut records = self.records.write();
-            let before = records.get(key);
-            record.in_force = before
-                .filter(|before| before.uid == record.uid)
-                .and_then(|before| before.in_force);
-            let news = before.is_none_or(|before| !before.says_the_same(&record));
-            records.insert(key.clone(), Arc::new(record));
-            news
-        };
-        if news {
-            self.tell(key);
+            let records = records.entry(kind).or_default();
+            if let Some(before) = records.get_mut(slot) {
+                if before.uid == record.uid {
+                    record.in_force = before.in_force;
+                }
+                if before.says_the_same(&record) {
+                    Arc::make_mut(before).resource_version = record.resource_version;
+                    return;
+                }
+                *before = Arc::new(record);
+            } else {
+                records.insert(slot.clone(), Arc::new(record));
+            }
         }
+        self.tell(&slot.key(kind));
     }
 
     /// The object is in force as it was read in this generation.
     pub(super) fn given_out(&self, key: &ObjectKey, generation: Option<i64>) {
         let news = {
             let mut records = self.records.write();
-            let record = records.get_mut(key);
+            let of_kind = records.get_mut(&key.kind);
+            let record = of_kind.and_then(|records| records.get_mut(&*slot::of(key)));
             record.is_some_and(|record| {
                 let news = record.in_force != generation;
                 if news {
@@ -160,10 +178,14 @@ impl Records {
         }
     }
 
-    pub(super) fn remove(&self, key: &ObjectKey) {
-        let before = self.records.write().remove(key);
+    pub(super) fn remove(&self, kind: Kind, slot: &Slot) {
+        let mut records = self.records.write();
+        let before = records
+            .get_mut(&kind)
+            .and_then(|of_kind| of_kind.remove(slot));
+        drop(records);
         if before.is_some() {
-            self.tell(key);
+            self.tell(&slot.key(kind));
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch::{self, Receiver, Sender};
 
 use super::named::{self, Namespaced};
-use super::watch::{Listener, Timing, follow};
+use super::watch::{Listener, Timing, follow, version_of};
 
 /// What is known of an object.
 #[derive(Debug)]
@@ -106,13 +106,13 @@ where
         self.listed = false;
     }
 
-    fn put(&mut self, object: &RawValue) {
+    fn put(&mut self, object: &RawValue) -> Option<String> {
         self.listed = true;
         match serde_json::from_str::<K>(object.get()) {
-            Ok(object) => {
-                let object = Arc::new(object);
-                self.last = Some(Some(object.clone()));
-                self.sender.send_replace(Seen::There(object));
+            Ok(read) => {
+                let read = Arc::new(read);
+                self.last = Some(Some(read.clone()));
+                self.sender.send_replace(Seen::There(read));
             }
             // The error of a typed decoder may quote a value, and the value may be a key.
             Err(_) => {
@@ -120,6 +120,7 @@ where
                 self.unreadable(&format!("it cannot be decoded as {}", type_name::<K>()));
             }
         }
+        version_of(object)
     }
 
     fn gone(&mut self, _: &RawValue) {

@@ -14,6 +14,7 @@ use kube::core::request::Request;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout, timeout_at};
 
+pub(super) use self::event::version_of;
 use self::event::{Event, event, page};
 use self::failure::Failure;
 use self::lines::Lines;
@@ -46,8 +47,8 @@ pub(super) struct Collection {
 pub(super) trait Listener: Send {
     /// All objects follow, until [`Listener::complete`]. A list that fails is begun again.
     fn begin(&mut self);
-    /// An object is so, as JSON.
-    fn put(&mut self, object: &RawValue);
+    /// An object is so, as JSON. Gives the version of the collection in which it became so, as the listener reads it anyway.
+    fn put(&mut self, object: &RawValue) -> Option<String>;
     /// An object is gone.
     fn gone(&mut self, object: &RawValue);
     /// All objects that there are have been put since [`Listener::begin`].
@@ -204,7 +205,9 @@ impl<L: Listener> Follower<'_, L> {
                 }
             };
             match event(line)? {
-                Event::Put(object, _) => self.listener.put(object),
+                Event::Put(object) => {
+                    self.listener.put(object);
+                }
                 Event::Gone(object, _) => self.listener.gone(object),
                 Event::Bookmark {
                     version,
@@ -338,10 +341,7 @@ impl<L: Listener> Follower<'_, L> {
                 self.well();
             }
             let version = match event {
-                Event::Put(object, version) => {
-                    self.listener.put(object);
-                    version
-                }
+                Event::Put(object) => self.listener.put(object),
                 Event::Gone(object, version) => {
                     self.listener.gone(object);
                     version

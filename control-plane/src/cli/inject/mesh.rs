@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use tulle_crds::Object;
-use tulle_injector::inject::{Candidate, candidates};
+use tulle_injector::inject::{Candidates, candidates};
 use tulle_model::Severity;
 use tulle_model::fragment::Fragment;
 use tulle_source::FileSource;
@@ -85,7 +85,7 @@ impl Declared {
     }
 
     /// What may select the pods of a namespace.
-    pub(super) fn candidates(&self, namespace: &str) -> Vec<Candidate> {
+    pub(super) fn candidates(&self, namespace: &str) -> Candidates {
         candidates(&self.fragments, namespace, &self.labels(namespace))
     }
 }

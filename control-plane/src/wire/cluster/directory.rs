@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use parking_lot::RwLock;
 use tulle_appmesh::admit::{Directory as _, Listing};
 use tulle_crds::{Kind, Object, ObjectKey};
-use tulle_injector::inject::{Candidate, candidates};
+use tulle_injector::inject::{Candidates, candidates};
 use tulle_model::ObjectId;
 use tulle_model::fragment::Translated;
 use tulle_source::{Change, Records};
@@ -30,7 +30,7 @@ pub(in crate::wire) struct Selecting {
     /// The namespace's labels.
     pub(in crate::wire) labels: BTreeMap<String, String>,
     /// The objects that may select its pods.
-    pub(in crate::wire) candidates: Vec<Candidate>,
+    pub(in crate::wire) candidates: Candidates,
 }
 
 #[derive(Debug, Default)]

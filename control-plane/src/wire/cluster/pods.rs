@@ -281,7 +281,7 @@ pub(super) mod fixture {
     /// What a batch says of it.
     pub(in crate::wire::cluster) fn translated(pod: Pod) -> (ObjectId, Option<Arc<Translated>>) {
         let object = pod.object.clone();
-        let fragments = vec![Fragment::Pod(pod)];
+        let fragments = vec![Fragment::from(pod)];
         let findings = Vec::new();
         (
             object,

@@ -71,6 +71,11 @@ impl<S: Copy + Eq + Hash> AtHome<S> {
         }
     }
 
+    /// Whether nobody refuses anything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.refused.is_empty()
+    }
+
     /// A proxy refuses a version.
     pub(super) fn refused(&mut self, key: RefusalKey, stream: S, version: Arc<str>, now: Instant) {
         let Some(caller) = self.callers.get(&stream) else {

@@ -53,6 +53,8 @@ impl Mesh {
         if let Some(cluster) = &mut self.cluster {
             cluster.observe(&batch, &translated);
         }
+        // The first batch is all there is: its objects are not to be held beside what is linked.
+        drop(batch.changes);
         self.tell_problems(batch.problems);
         let count = translated.len();
         let outcome = self.engine.apply(translated);

@@ -37,6 +37,11 @@ impl Mesh {
         }
     }
 
+    /// Whether any proxy refuses anything.
+    pub(super) fn is_anything_refused(&self) -> bool {
+        !self.ledger.refusals().is_empty() || !self.at_home.is_empty()
+    }
+
     /// A proxy took something. One that went back to an earlier version has not taken what others refuse.
     pub(super) fn taken(
         &mut self,

@@ -7,7 +7,7 @@ use tulle_model::ProxyId;
 use tulle_xds::{Change, Resource, Scope, TypeUrl};
 
 use super::Mesh;
-use crate::engine::{Group, Outcome, Update};
+use crate::engine::{Changes, Group, Outcome, Resources, Update};
 use crate::wire::cluster::Cluster;
 
 impl Mesh {
@@ -18,9 +18,8 @@ impl Mesh {
             return;
         };
         match self.engine.open(&group) {
-            Some(mut resources) => {
-                resources.extend(self.beside(&group));
-                self.store.replace(scope, resources);
+            Some(resources) => {
+                self.fill(scope, &group, resources);
             }
             None => tracing::warn!(
                 proxy = %group.proxy,
@@ -28,6 +27,12 @@ impl Mesh {
             ),
         }
         self.tell_findings();
+    }
+
+    fn fill(&self, scope: &Scope, group: &Group, resources: Resources) -> u64 {
+        let Resources { layer, mut own } = resources;
+        own.extend(self.beside(group));
+        self.store.replace_over(scope, &layer, own)
     }
 
     /// Nobody asks for a scope any more.
@@ -54,16 +59,15 @@ impl Mesh {
         for (group, update) in outcome.updates {
             let scope = group.scope();
             let batch = match update {
-                Update::Fill(mut resources) => {
+                Update::Fill(resources) => {
                     self.ledger.clear_scope(scope.as_str());
-                    resources.extend(self.beside(&group));
-                    Some(self.store.replace(&scope, resources))
+                    Some(self.fill(&scope, &group, resources))
                 }
-                Update::Change(changes) => {
-                    for change in &changes {
+                Update::Change(Changes { layer, list }) => {
+                    for change in &list {
                         self.forget_refusal(&scope, change);
                     }
-                    self.store.apply(&scope, changes)
+                    self.store.apply_over(&scope, &layer, list)
                 }
             };
             batches.extend(batch.map(|batch| (scope, batch)));

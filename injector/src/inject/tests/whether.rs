@@ -273,7 +273,7 @@ fn candidates_come_from_the_mesh_that_is_named_or_selects_the_namespace() {
     use tulle_model::selector::Selector;
     use tulle_model::{Name, ObjectId};
     let mesh = |name: &str, namespaces| {
-        Fragment::Mesh(Mesh {
+        Fragment::from(Mesh {
             name: Name::new("appmesh", "", name),
             object: ObjectId::new("appmesh.k8s.aws", "Mesh", "", name),
             alias: format!("{name}-aws").into(),
@@ -285,7 +285,7 @@ fn candidates_come_from_the_mesh_that_is_named_or_selects_the_namespace() {
         })
     };
     let node = |mesh: Option<&str>| {
-        Fragment::Workload(Workload {
+        Fragment::from(Workload {
             name: Name::new("appmesh", "shop", "front"),
             object: ObjectId::new("appmesh.k8s.aws", "VirtualNode", "shop", "front"),
             alias: "front_shop".into(),

@@ -445,7 +445,7 @@ fn gateway_route(key: &str, value: &str) -> (GatewayRoute, Vec<String>) {
         "action": {"target": {"virtualService": {"virtualServiceRef": {"name": "front"}}}},
     }});
     match annotated("GatewayRoute", spec, key, value) {
-        (Fragment::GatewayRoute(route), said) => (route, said),
+        (Fragment::GatewayRoute(route), said) => (*route, said),
         (other, _) => panic!("{other:?}"),
     }
 }

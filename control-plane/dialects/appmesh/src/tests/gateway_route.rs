@@ -11,7 +11,7 @@ mod rewrite;
 
 fn route(fragment: Fragment) -> GatewayRoute {
     match fragment {
-        Fragment::GatewayRoute(route) => route,
+        Fragment::GatewayRoute(route) => *route,
         other => panic!("{other:?}"),
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 
 fn mesh(fragment: Fragment) -> Mesh {
     match fragment {
-        Fragment::Mesh(mesh) => mesh,
+        Fragment::Mesh(mesh) => *mesh,
         other => panic!("{other:?}"),
     }
 }

@@ -56,7 +56,7 @@ fn policy(kind: &str, tls: &Value) -> (ClientTls, Translated) {
         Fragment::Gateway(gateway) => gateway.default_policy,
         other => panic!("{other:?}"),
     };
-    (policy.unwrap().tls.unwrap(), translated)
+    (*policy.unwrap().tls.unwrap(), translated)
 }
 
 #[test]

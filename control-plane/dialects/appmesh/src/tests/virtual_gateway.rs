@@ -8,7 +8,7 @@ use crate::names::name;
 
 fn gateway(fragment: Fragment) -> Gateway {
     match fragment {
-        Fragment::Gateway(gateway) => gateway,
+        Fragment::Gateway(gateway) => *gateway,
         other => panic!("{other:?}"),
     }
 }

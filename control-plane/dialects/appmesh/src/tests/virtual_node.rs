@@ -10,7 +10,7 @@ use crate::names::name;
 
 fn node(fragment: Fragment) -> Workload {
     match fragment {
-        Fragment::Workload(workload) => workload,
+        Fragment::Workload(workload) => *workload,
         other => panic!("{other:?}"),
     }
 }

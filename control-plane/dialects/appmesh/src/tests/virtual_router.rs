@@ -14,7 +14,7 @@ mod retry;
 
 fn router(fragment: Fragment) -> Router {
     match fragment {
-        Fragment::Router(router) => router,
+        Fragment::Router(router) => *router,
         other => panic!("{other:?}"),
     }
 }

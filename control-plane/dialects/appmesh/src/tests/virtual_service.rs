@@ -6,7 +6,7 @@ use crate::names::name;
 
 fn service(fragment: Fragment) -> Service {
     match fragment {
-        Fragment::Service(service) => service,
+        Fragment::Service(service) => *service,
         other => panic!("{other:?}"),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tulle_crds::appmesh;
 use tulle_model::fragment::{Backend, Ref};
+use tulle_model::id::shared;
 
 use crate::client_policy::{client_policy, is_silent};
 use crate::field::Field;
@@ -44,9 +45,10 @@ pub(super) fn backends(
         backends.push(Backend {
             service,
             policy,
-            field: entry_field.as_str().into(),
+            field: shared(entry_field.as_str()),
         });
     }
+    backends.shrink_to_fit();
     backends
 }
 

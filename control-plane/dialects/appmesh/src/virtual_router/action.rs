@@ -27,12 +27,13 @@ pub(super) fn targets(
             "list at least one weighted target",
         ));
     }
-    let targets: Vec<Target> = given
+    let mut targets: Vec<Target> = given
         .weighted_targets
         .iter()
         .enumerate()
         .filter_map(|(index, given)| target(report, &field.index(index), given).ok())
         .collect();
+    targets.shrink_to_fit();
     if targets.is_empty() {
         Err(LeftOut)
     } else {

@@ -3,6 +3,7 @@
 use tulle_crds::appmesh::{self, GrpcRoute, HttpRoute, TcpRoute};
 use tulle_model::extras::RouteExtras;
 use tulle_model::fragment::Route;
+use tulle_model::id::shared;
 use tulle_model::matching::HttpMatch;
 use tulle_model::policy::Protocol;
 
@@ -127,8 +128,8 @@ fn http_route(
         given.retry_policy.as_ref(),
     );
     Ok(Route {
-        name: head.given.name.as_str().into(),
-        field: head.field.as_str().into(),
+        name: shared(&head.given.name),
+        field: shared(head.field.as_str()),
         protocol,
         priority: head.priority,
         port: port?,
@@ -172,8 +173,8 @@ fn grpc_route(report: &mut Report, head: &Head<'_>, given: &GrpcRoute) -> Result
         given.retry_policy.as_ref(),
     );
     Ok(Route {
-        name: head.given.name.as_str().into(),
-        field: head.field.as_str().into(),
+        name: shared(&head.given.name),
+        field: shared(head.field.as_str()),
         protocol: Protocol::Grpc,
         priority: head.priority,
         port: port?,
@@ -200,8 +201,8 @@ fn tcp_route(report: &mut Report, head: &Head<'_>, given: &TcpRoute) -> Result<R
     let targets = targets(report, &field.key("action"), &given.action);
     let timeouts = tcp_timeouts(report, &field.key("timeout"), given.timeout.as_ref());
     Ok(Route {
-        name: head.given.name.as_str().into(),
-        field: head.field.as_str().into(),
+        name: shared(&head.given.name),
+        field: shared(head.field.as_str()),
         protocol: Protocol::Tcp,
         priority: head.priority,
         port: port?,

@@ -103,37 +103,37 @@ impl Event {
         let namespace = NAMESPACES[usize::from(self.which) % 2];
         let text = format!("{namespace}/x{}", self.which / 2);
         let mut fragment = match self.kind {
-            0..=1 => Fragment::Mesh(a_mesh(["m", "n"][usize::from(self.which) % 2], &mut bits)),
+            0..=1 => Fragment::from(a_mesh(["m", "n"][usize::from(self.which) % 2], &mut bits)),
             2 => {
                 let pairs: &[&[(&str, &str)]] =
                     &[&[], &[("mesh", "m")], &[("mesh", "n"), ("t", "u")]];
                 let mut namespace = namespace_of(namespace, bits.of(pairs));
                 namespace.mtls = a_mode(&mut bits);
-                Fragment::Namespace(namespace)
+                Fragment::from(namespace)
             }
-            3..=10 => Fragment::Workload(a_workload(&text, &mut bits)),
-            11..=16 => Fragment::Service(a_service(&text, &mut bits)),
-            17..=21 => Fragment::Router(a_router(&text, &mut bits)),
-            22..=23 => Fragment::Gateway(a_gateway(&text, &mut bits)),
-            24..=27 => Fragment::GatewayRoute(a_gateway_route(&text, &mut bits)),
-            28..=29 => Fragment::BackendGroup(a_group(&text, &mut bits)),
-            30..=32 => Fragment::KubeService(a_kube_service(&text, &mut bits)),
-            33..=40 => Fragment::EndpointSlice(a_slice(&text, &mut bits)),
-            41..=47 => Fragment::Pod(a_pod(&text, &mut bits)),
+            3..=10 => Fragment::from(a_workload(&text, &mut bits)),
+            11..=16 => Fragment::from(a_service(&text, &mut bits)),
+            17..=21 => Fragment::from(a_router(&text, &mut bits)),
+            22..=23 => Fragment::from(a_gateway(&text, &mut bits)),
+            24..=27 => Fragment::from(a_gateway_route(&text, &mut bits)),
+            28..=29 => Fragment::from(a_group(&text, &mut bits)),
+            30..=32 => Fragment::from(a_kube_service(&text, &mut bits)),
+            33..=40 => Fragment::from(a_slice(&text, &mut bits)),
+            41..=47 => Fragment::from(a_pod(&text, &mut bits)),
             48 => return Decoded::Settings(some_settings(&mut bits)),
-            NODE => Fragment::Node(node(
+            NODE => Fragment::from(node(
                 ["n", "o"][usize::from(self.which) % 2],
                 bits.of(&[None, Some("y"), Some("z")]),
             )),
-            _ => Fragment::Workload(a_workload(&text, &mut bits)),
+            _ => Fragment::from(a_workload(&text, &mut bits)),
         };
         if let (FOREIGN, Fragment::Workload(workload)) = (self.kind, &mut fragment) {
-            workload.name.realm = "another".into();
-            workload.object.group = "another.example".into();
+            workload.name = Name::new("another", &workload.name.namespace, &workload.name.name);
+            workload.object = of_group("another.example", &workload.object);
         }
         let mut object = object_of(&fragment);
         if self.kind == RIVAL {
-            object.group = "other.example".into();
+            object = of_group("other.example", &object);
         }
         let findings = match bits.one_in(8) {
             true => vec![Finding::new(
@@ -200,17 +200,19 @@ fn a_reference(bits: &mut Bits, alias: impl Fn(&str) -> String) -> Ref {
     }
 }
 
+fn of_group(group: &str, object: &ObjectId) -> ObjectId {
+    ObjectId::new(group, &object.kind, &object.namespace, &object.name)
+}
+
 fn an_alias(text: &str) -> String {
-    let Name {
-        namespace, name, ..
-    } = name(text);
+    let name = name(text);
+    let (namespace, name) = (name.namespace.clone(), name.name.clone());
     format!("{name}_{namespace}")
 }
 
 fn a_host(text: &str) -> String {
-    let Name {
-        namespace, name, ..
-    } = name(text);
+    let name = name(text);
+    let (namespace, name) = (name.namespace.clone(), name.name.clone());
     format!("{name}.{namespace}")
 }
 
@@ -475,8 +477,12 @@ fn a_slice(text: &str, bits: &mut Bits) -> EndpointSlice {
     let own = name(text);
     slice.namespace = own.namespace.clone();
     slice.name = own.name.clone();
-    slice.object.namespace = own.namespace;
-    slice.object.name = own.name;
+    slice.object = ObjectId::new(
+        &slice.object.group,
+        &slice.object.kind,
+        &own.namespace,
+        &own.name,
+    );
     slice.ports[0].0 = Str::from(bits.of(&["", "", "x"]));
     slice.endpoints = bits.some(3, |bits| {
         let mut endpoint = slice_endpoint(bits.of(&IPS));

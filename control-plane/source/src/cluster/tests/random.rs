@@ -45,20 +45,19 @@ fn object(event: &Event) -> Value {
 }
 
 fn listen(
-    told: &mut BTreeMap<ObjectKey, Arc<Observed>>,
+    told: &mut BTreeMap<ObjectKey, (Arc<Observed>, Content)>,
     turns: impl IntoIterator<Item = (ObjectKey, Turn)>,
 ) {
     for (key, turn) in turns {
         assert!(turn.is_news());
-        let said = told.get(&key).map(|told| Content::of(told));
+        let said = told.get(&key).map(|(_, content)| *content);
         assert_eq!(turn.before, said);
-        let object = turn.now.map(|(observed, _)| observed);
-        let before = match &object {
-            Some(object) => told.insert(key, Arc::clone(object)),
+        let before = match &turn.now {
+            Some(now) => told.insert(key, now.clone()),
             None => told.remove(&key),
         };
-        assert!(before.is_some() || object.is_some());
-        if let (Some(before), Some(object)) = (before, object) {
+        assert!(before.is_some() || turn.now.is_some());
+        if let (Some((before, _)), Some((object, _))) = (before, turn.now) {
             assert!(!before.says_the_same(&object));
         }
     }
@@ -131,7 +130,7 @@ proptest! {
                 truth.happen(event);
                 let change = match event {
                     Event::Remove { .. } => kept.remove(&text(event)),
-                    _ => kept.put(&text(event)),
+                    _ => kept.put(&text(event)).1,
                 };
                 listen(&mut told, change);
             }
@@ -139,12 +138,12 @@ proptest! {
             if interrupted {
                 kept.begin();
                 for (event, _) in truth.0.values().take(1) {
-                    listen(&mut told, kept.put(&text(event)));
+                    listen(&mut told, kept.put(&text(event)).1);
                 }
             }
             kept.begin();
             for (event, _) in truth.0.values() {
-                listen(&mut told, kept.put(&text(event)));
+                listen(&mut told, kept.put(&text(event)).1);
             }
             listen(&mut told, kept.complete());
 
@@ -152,7 +151,7 @@ proptest! {
                 let (port, _) = (*good)?;
                 Some((NAMES[*name].to_owned(), i64::from(port)))
             });
-            let found = told.iter().map(|(key, observed)| {
+            let found = told.iter().map(|(key, (observed, _))| {
                 let tulle_crds::Object::VirtualNode(node) = &observed.object else {
                     panic!("{observed:?}");
                 };

@@ -15,9 +15,9 @@ const END_OF_LIST: &str = "k8s.io/initial-events-end";
 /// An event of a watch.
 #[derive(Debug)]
 pub(super) enum Event<'a> {
-    /// An object is so; with the version of the collection in which it became so.
-    Put(&'a RawValue, Option<String>),
-    /// An object is gone.
+    /// An object is so.
+    Put(&'a RawValue),
+    /// An object is gone; with the version of the collection in which it went.
     Gone(&'a RawValue, Option<String>),
     /// Everything up to this version has been told.
     Bookmark {
@@ -67,7 +67,7 @@ pub(super) fn event(line: &[u8]) -> Result<Event<'_>, Failure> {
     let garbled = |error: serde_json::Error| Failure::garbled(&error);
     let Line { type_, object } = serde_json::from_slice(line).map_err(garbled)?;
     match &*type_ {
-        "ADDED" | "MODIFIED" => Ok(Event::Put(object, version_of(object))),
+        "ADDED" | "MODIFIED" => Ok(Event::Put(object)),
         "DELETED" => Ok(Event::Gone(object, version_of(object))),
         "BOOKMARK" => {
             let Bookmark { metadata } = serde_json::from_str(object.get()).map_err(garbled)?;
@@ -91,7 +91,8 @@ pub(super) fn event(line: &[u8]) -> Result<Event<'_>, Failure> {
     }
 }
 
-fn version_of(object: &RawValue) -> Option<String> {
+/// The version of the collection in which an object became what it is.
+pub(in crate::cluster) fn version_of(object: &RawValue) -> Option<String> {
     let versioned: Versioned = serde_json::from_str(object.get()).ok()?;
     given(versioned.metadata.resource_version)
 }
