@@ -123,6 +123,9 @@ impl Engine {
         turns: &BTreeMap<Arc<ListId>, Turn>,
     ) -> Vec<(Group, Update)> {
         let mut updates = Vec::new();
+        if views.is_empty() && turns.is_empty() {
+            return updates;
+        }
         // Many groups go from one list to the same other one.
         let mut between: BTreeMap<(Arc<ListId>, Arc<ListId>), Vec<Change>> = BTreeMap::new();
         for (group, held) in &mut self.open {
@@ -210,9 +213,14 @@ impl Engine {
     /// A group whose object is deleted keeps what it holds: its proxies go on as they are until they end.
     pub fn open(&mut self, group: &Group) -> Option<Resources> {
         let mut held = self.open.remove(group).unwrap_or_default();
+        let before = held.called().cloned();
         let resources = self.look(group, &mut held);
+        // One list after another would be looked at for each of thousands of proxies that come at once.
+        let left = before.is_some_and(|before| held.called() != Some(&before));
         self.open.insert(group.clone(), held);
-        self.lists.forget_unused();
+        if left {
+            self.lists.forget_unused();
+        }
         self.check(&group.proxy);
         resources
     }

@@ -26,7 +26,7 @@ static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
 #[derive(Debug, thiserror::Error)]
 pub enum JsonError {
     /// The type is none of those that Tulle knows Envoy to have.
-    #[error("unknown message type {type_url:?}: not a type of this version of Envoy's API")]
+    #[error("unknown message type {type_url:?}: none of the types of Envoy's API that Tulle knows")]
     UnknownType {
         /// As it was given.
         type_url: String,

@@ -45,7 +45,7 @@ fn pod() -> Value {
             labels: &BTreeMap::new(),
         },
         pod: &pod,
-        candidates: &[candidate],
+        candidates: &vec![candidate].into(),
         system_namespace: "tulle-system",
     };
     inject(&request, &InjectConfig::default()).unwrap().pod

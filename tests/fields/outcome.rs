@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use tulle_control_plane::engine::Group;
 use tulle_control_plane::offline;
-use tulle_injector::inject::{Candidate, InjectConfig, Namespace, PodRequest, candidates, inject};
+use tulle_injector::inject::{InjectConfig, Namespace, PodRequest, candidates, inject};
 use tulle_model::fragment::Fragment;
 use tulle_model::policy::MtlsMode;
 use tulle_model::settings::Settings;
@@ -119,7 +119,7 @@ fn pods(documents: &[Value], built: &Built) -> BTreeMap<String, String> {
         let labels: BTreeMap<String, String> =
             serde_json::from_value(labels.unwrap_or_default()).expect("labels");
         let fragments = built.objects.values().flat_map(|made| &made.fragments);
-        let candidates: Vec<Candidate> = candidates(fragments, &namespace, &labels);
+        let candidates = candidates(fragments, &namespace, &labels);
         let request = PodRequest {
             namespace: Namespace {
                 name: &namespace,

@@ -40,7 +40,12 @@ pub(super) struct Called {
     /// The clusters, and their endpoints as they are now.
     layer: Layer,
     routes: BTreeMap<(usize, Undeclared), Routes>,
+    /// Once there are so many route configurations, those that no group holds are forgotten.
+    many_routes: usize,
 }
+
+/// So few route configurations are not worth a look at which of them are held.
+const FEW_ROUTES: usize = 8;
 
 /// A route configuration that leads to the clusters of a list.
 #[derive(Debug)]
@@ -93,8 +98,11 @@ impl Lists {
         index: &Index,
         cache: &mut Cache,
     ) -> BTreeMap<Arc<ListId>, Turn> {
-        let mut made: BTreeMap<Arc<Assignment>, Arc<Resource>> = BTreeMap::new();
         let mut turns = BTreeMap::new();
+        if changed.is_empty() {
+            return turns;
+        }
+        let mut made: BTreeMap<Arc<Assignment>, Arc<Resource>> = BTreeMap::new();
         for (id, called) in &mut self.0 {
             let mut layer = called.layer.clone();
             let mut changes = Vec::new();
@@ -119,18 +127,14 @@ impl Lists {
     /// Forgets what no group holds any more: its endpoints would not be kept up to date.
     pub(super) fn forget_unused(&mut self) {
         self.0.retain(|id, _| Arc::strong_count(id) > 1);
-        for called in self.0.values_mut() {
-            called
-                .routes
-                .retain(|_, routes| routes.encoded.strong_count() > 0);
-        }
     }
 
-    /// How many lists and route configurations are kept.
+    /// How many lists and route configurations are held.
     #[cfg(test)]
     pub(super) fn kept(&self) -> [usize; 2] {
-        let routes = self.0.values().map(|called| called.routes.len());
-        [self.0.len(), routes.sum()]
+        let routes = self.0.values().flat_map(|called| called.routes.values());
+        let held = routes.filter(|routes| routes.encoded.strong_count() > 0);
+        [self.0.len(), held.count()]
     }
 }
 
@@ -160,6 +164,7 @@ impl Called {
             assignments,
             layer,
             routes: BTreeMap::new(),
+            many_routes: FEW_ROUTES,
         }
     }
 
@@ -191,6 +196,11 @@ impl Called {
             _port: Arc::downgrade(port.port()),
             encoded: Arc::downgrade(&encoded),
         };
+        if self.routes.len() >= self.many_routes {
+            self.routes
+                .retain(|_, routes| routes.encoded.strong_count() > 0);
+            self.many_routes = FEW_ROUTES.max(2 * self.routes.len());
+        }
         self.routes.insert(key, routes);
         encoded
     }

@@ -97,6 +97,9 @@ struct Entry {
     not_before: Option<Instant>,
     /// What our own last write left, until the source has seen it.
     written: Option<Box<Written>>,
+    /// The next look is only to see whether that may be let go. If it compared too, whoever else writes a status would be
+    /// answered every few seconds, and be heard by nobody.
+    letting_go: bool,
     /// A write is under way, of this status.
     writing: Option<Arc<AppMeshStatus>>,
     /// What was told of an object whose status cannot tell it.
@@ -209,6 +212,7 @@ impl Writer {
                         at += SETTLE;
                     }
                     entry.status = status;
+                    entry.letting_go = false;
                     entry
                 }
             };
@@ -221,8 +225,9 @@ impl Writer {
     }
 
     fn look_at_all(&mut self) {
-        for (object, entry) in &self.entries {
+        for (object, entry) in &mut self.entries {
             if entry.writing.is_none() {
+                entry.letting_go = false;
                 self.schedule.put(object, entry.urgent(), None);
             }
         }
@@ -236,6 +241,7 @@ impl Writer {
         for entry in self.entries.values_mut() {
             entry.writing = None;
             entry.written = None;
+            entry.letting_go = false;
             entry.tries = 0;
         }
     }
@@ -286,6 +292,9 @@ impl Writer {
         }
         let seen = record.resource_version.clone();
         let record = entry.with_own_write(record);
+        if std::mem::take(&mut entry.letting_go) {
+            return None;
+        }
         let Some(condition) = &entry.status.condition else {
             let notices: BTreeSet<Notice> = entry.status.notices.iter().cloned().collect();
             let news: Vec<Notice> = notices.difference(&entry.told).cloned().collect();
@@ -349,6 +358,7 @@ impl Writer {
                 entry.not_before = Some(now + self.options.gap);
                 entry.note_own_write(&write, after);
                 let changed = writing.as_ref() != Some(&entry.status);
+                entry.letting_go = !changed;
                 let (urgent, wait) = match changed {
                     true => (entry.urgent(), self.options.gap),
                     false => (false, SEEN),
@@ -393,6 +403,7 @@ impl Entry {
             tries: 0,
             not_before: None,
             written: None,
+            letting_go: false,
             writing: None,
             told: BTreeSet::new(),
         }

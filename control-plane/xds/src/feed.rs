@@ -122,7 +122,7 @@ pub enum Event {
         stream: StreamId,
         /// The resource.
         resource: ResourceKey,
-        /// What was waited for.
+        /// What was waited for; past [`Event::MOST_NAMES`] it is left out.
         waited_for: Vec<ResourceKey>,
     },
     /// A client has accepted all it wants, up to a batch of [`crate::Store::apply`].
@@ -141,7 +141,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// Most names in an event.
+    /// Most names in an event that could be thousands.
     pub const MOST_NAMES: usize = 64;
 }
 

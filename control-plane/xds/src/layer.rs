@@ -169,6 +169,7 @@ impl Sorted {
                 (None, None) => return differences,
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
+                (Some(before), Some(now)) if Arc::ptr_eq(before, now) => Ordering::Equal,
                 (Some(before), Some(now)) => before.name().cmp(now.name()),
             };
             let difference = (
@@ -176,7 +177,8 @@ impl Sorted {
                 order.is_ge().then(|| now.next()).flatten(),
             );
             match difference {
-                (Some(before), Some(now)) if before.version() == now.version() => {}
+                (Some(before), Some(now))
+                    if Arc::ptr_eq(before, now) || before.version() == now.version() => {}
                 difference => differences.push(difference),
             }
         }

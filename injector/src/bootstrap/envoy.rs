@@ -60,6 +60,8 @@ pub const XDS_CLUSTER: &str = "xds";
 /// Connections from downstream that one Envoy takes at once, the figure of Envoy's own advice for proxies that face others.
 pub const DOWNSTREAM_CONNECTIONS: i64 = 50_000;
 
+/// TLS included, for which thousands of proxies that come at once wait for each other; another replica is tried after it.
+const XDS_CONNECT_TIMEOUT: Duration = seconds(10);
 const TOKEN_SECRET: &str = "token";
 const ROOT_SECRET: &str = "root";
 
@@ -240,6 +242,7 @@ fn xds_cluster(parts: &Parts<'_>) -> Cluster {
         socket(parts.control_plane, parts.control_plane_port),
     );
     Cluster {
+        connect_timeout: Some(XDS_CONNECT_TIMEOUT),
         cluster_discovery_type: Some(discovery),
         transport_socket: Some(TransportSocket {
             name: "envoy.transport_sockets.tls".into(),

@@ -1,6 +1,7 @@
 //! The objects of one kind: a pure state machine from what a watch tells to changes. It holds hashes, not objects.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -10,6 +11,7 @@ use super::letter::{Content, Turn};
 use super::reading::{self, Reading};
 use super::records::Records;
 use super::slot::Slot;
+use super::watch::version_of;
 use crate::problem::Problem;
 
 /// The objects of one kind, as they were told last.
@@ -70,12 +72,27 @@ impl Kept {
 
     /// An object is so. Its version, if that can be read, and what has changed by it.
     pub(super) fn put(&mut self, text: &RawValue) -> (Option<String>, Option<(ObjectKey, Turn)>) {
-        match reading::read(self.kind, text) {
+        // A flaw of ours that one object brings to light must not stop the others.
+        let Ok(read) = catch_unwind(AssertUnwindSafe(|| reading::read(self.kind, text))) else {
+            tracing::error!(kind = %self.kind, "an object cannot be read by a mistake in Tulle: it stays as it was");
+            self.still_there(text);
+            return (version_of(text), None);
+        };
+        match read {
             Ok(mut reading) => (reading.version.take(), self.take(reading)),
             Err(error) => {
                 tracing::error!(kind = %self.kind, %error, "an object without a name is passed over");
                 (None, None)
             }
+        }
+    }
+
+    /// What is held of an object that is listed, and cannot be read, is not taken for gone.
+    fn still_there(&mut self, text: &RawValue) {
+        if let Ok((slot, _)) = reading::name(self.kind, text)
+            && let Some(held) = self.held.get_mut(&slot)
+        {
+            held.list = self.list;
         }
     }
 

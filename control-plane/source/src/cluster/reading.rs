@@ -72,7 +72,8 @@ pub(super) fn read(kind: Kind, text: &RawValue) -> Result<Reading, serde_json::E
         ),
         None => name(kind, text)?,
     };
-    let version = member("resourceVersion").map(str::to_owned);
+    let version = member("resourceVersion").filter(|version| !version.is_empty());
+    let version = version.map(str::to_owned);
     let record = Record::read(kind, &mut value);
     prune(kind, &mut value);
     let content = Content::of(&value);

@@ -88,9 +88,11 @@ pub(super) async fn serve(shared: Arc<Shared>, tcp: TcpStream, admitted: Admitte
     let peer = admitted.peer();
     let evicted = admitted.evicted();
     let handshake = timeout(shared.settings.handshake_timeout, handshake(&shared, tcp));
+    let mut draining = shared.draining.subscribe();
     let tls = tokio::select! {
         tls = handshake => tls,
         () = evicted.notified() => return,
+        () = turn(&mut draining, admitted.number()) => return,
     };
     match tls {
         Ok(Ok(tls)) => http2(shared, tls, admitted).await,

@@ -59,10 +59,11 @@ impl Limits {
 
     pub(super) fn admit(self: &Arc<Self>, peer: SocketAddr) -> Admission {
         let mut state = self.state.lock();
-        if state.connections >= self.max_connections {
+        let full = state.connections >= self.max_connections;
+        if full && state.unproven.is_empty() {
             return Admission::Refused;
         }
-        let evicted = state.unproven.len() >= self.max_unproven;
+        let evicted = full || state.unproven.len() >= self.max_unproven;
         if evicted && let Some((_, oldest)) = state.unproven.pop_first() {
             oldest.notify_one();
         }
@@ -145,8 +146,14 @@ mod tests {
     #[test]
     fn no_more_than_the_most() {
         let limits = Limits::new(2, 10);
+        let caller: Arc<str> = "a".into();
         let (first, _) = admit(&limits).unwrap();
-        let _second = admit(&limits).unwrap();
+        let (second, evicted) = admit(&limits).unwrap();
+        assert!(!evicted && first.proven(&caller, 8));
+        // who has not proven anything makes room
+        let (third, evicted) = admit(&limits).unwrap();
+        assert!(evicted && third.proven(&caller, 8));
+        drop(second);
         assert!(admit(&limits).is_none());
         drop(first);
         assert!(admit(&limits).is_some());

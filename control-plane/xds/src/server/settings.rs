@@ -62,7 +62,7 @@ impl Default for ServerSettings {
             identifier: "tulle".to_owned(),
             session: SessionSettings::default(),
             max_connections: 20_000,
-            max_unauthenticated: 4_096,
+            max_unauthenticated: 8_192,
             // thousands that come at once wait for each other: it is not them who are slow
             handshake_timeout: Duration::from_secs(20),
             unauthenticated_timeout: Duration::from_secs(20),

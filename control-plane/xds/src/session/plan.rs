@@ -236,7 +236,7 @@ impl Session {
                 }
                 Verdict::Send { resource, expired } => {
                     if !expired.is_empty() {
-                        let waited_for = self.spell(expired.into_iter());
+                        let waited_for = self.spell(expired.into_iter().take(Event::MOST_NAMES));
                         self.events.push(SessionEvent::HoldExpired {
                             type_url: url,
                             name,
