@@ -204,11 +204,8 @@ impl Engine {
 
     /// The pods of a namespace that a selector fits, sorted by name; `Fact::Pods` of it must be known.
     pub(crate) fn selected_pods(&self, namespace: &Str, selector: &Selector) -> Vec<Held<Pod>> {
-        let candidates = self.pod_selectors.candidates(namespace, selector);
-        let pods = candidates.into_iter();
-        pods.filter_map(|pod| self.facts.pods.get(pod))
-            .filter(|pod| selector.matches(&pod.labels))
-            .collect()
+        let pods = self.pod_selectors.pods(namespace, selector).iter();
+        pods.filter_map(|pod| self.facts.pods.get(pod)).collect()
     }
 
     pub(crate) fn fact_slot(&mut self, fact: Fact) -> SlotId {

@@ -1,14 +1,16 @@
 //! The pods that selectors fit, kept as pods come and go, so that no lookup scans a namespace and no pod is held against
 //! thousands of selectors.
 //!
-//! A selector that wants one of some values of a label hangs on the first such label: only pods that have it are held against
-//! it. Any other is loose, and held against every pod of its namespace.
+//! A selector hangs on one label of which it wants one of some values: only pods that have one of them are held against it.
+//! Which of its labels that is depends on how many hang there already, for labels that say what a pod is part of are the same on
+//! all pods: so what a pod costs follows from what fits it. A selector that wants no value is loose, and held against every pod
+//! of its namespace.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tulle_model::fragment::Pod;
-use tulle_model::selector::{Operator, Selector};
+use tulle_model::selector::{Labels, Operator, Selector};
 use tulle_model::{ObjectId, Str};
 
 use super::slot::SlotId;
@@ -16,6 +18,9 @@ use crate::facts::Facts;
 use crate::facts::part::Part;
 use crate::facts::table::Held;
 use crate::few::Few;
+
+/// So many selectors on one value are no crowd: it costs less to hold its pods against them than to follow another label.
+const NO_CROWD: usize = 4;
 
 /// Every selector that is looked up.
 #[derive(Debug, Default)]
@@ -27,15 +32,21 @@ pub(super) struct Selectors {
 struct Namespace {
     /// By label, what hangs on it.
     labels: BTreeMap<Str, Label>,
-    loose: BTreeMap<Arc<Selector>, Loose>,
+    /// What hangs on no label.
+    loose: Few<Hung>,
+    /// What is kept of each selector but those that want a single value and nothing else: theirs are the pods of that value.
+    kept: BTreeMap<Arc<Selector>, Kept>,
 }
+
+/// A selector, and its slot of `Fact::Pods`.
+type Hung = (Arc<Selector>, SlotId);
 
 /// A label on which at least one selector hangs.
 #[derive(Debug, Default)]
 struct Label {
     /// How many selectors hang on it.
     selectors: usize,
-    /// Every value that some pod has or some selector wants.
+    /// Every value that some pod has or some selector that hangs here wants.
     values: BTreeMap<Str, Value>,
 }
 
@@ -43,25 +54,33 @@ struct Label {
 struct Value {
     /// The pods that have it.
     pods: Few<ObjectId>,
-    /// The selectors that want it, among others perhaps, each with its slot of `Fact::Pods`.
-    selectors: Few<(Arc<Selector>, SlotId)>,
+    /// The selectors that hang here and want it, among others perhaps.
+    selectors: Few<Hung>,
 }
 
 #[derive(Debug)]
-struct Loose {
-    /// The slot of `Fact::Pods`.
-    slot: SlotId,
+struct Kept {
+    /// The place of the requirement on whose label it hangs; `None`: it is loose.
+    hook: Option<usize>,
     /// The pods that it fits.
     pods: Few<ObjectId>,
 }
 
-/// The label on which a selector hangs, and the values that it wants.
-fn hook(selector: &Selector) -> Option<(&Str, &[Str])> {
-    let mut requirements = selector.requirements.iter();
-    requirements.find_map(|requirement| match &requirement.operator {
-        Operator::In(values) => Some((&requirement.key, values.as_slice())),
+/// The label and the values that the requirement at a place wants.
+fn wanted(selector: &Selector, place: usize) -> Option<(&Str, &[Str])> {
+    let requirement = selector.requirements.get(place)?;
+    match &requirement.operator {
+        Operator::In(values) => Some((&requirement.key, values)),
         _ => None,
-    })
+    }
+}
+
+/// The only thing that a selector wants, if it is one value of one label.
+fn sole(selector: &Selector) -> Option<(&Str, &Str)> {
+    match (selector.requirements.len(), wanted(selector, 0)?) {
+        (1, (key, [value])) => Some((key, value)),
+        _ => None,
+    }
 }
 
 impl Selectors {
@@ -74,53 +93,53 @@ impl Selectors {
         facts: &Facts,
     ) {
         let own = self.namespaces.entry(namespace.clone()).or_default();
-        let Some((key, values)) = hook(selector) else {
-            let mut loose = Loose {
-                slot,
-                pods: Few::default(),
-            };
-            for pod in facts.pods_in(namespace) {
-                if selector.matches(&pod.labels) {
-                    loose.pods.insert(pod.key());
-                }
-            }
-            own.loose.insert(selector.clone(), loose);
+        let hook = own.hook(selector);
+        own.hang(namespace, selector, slot, hook, facts);
+        if sole(selector).is_some() {
             return;
-        };
-        let label = own.labels.entry(key.clone()).or_insert_with(|| {
-            let mut label = Label::default();
-            for pod in facts.pods_in(namespace) {
-                if let Some(value) = pod.labels.get(key) {
-                    let value = label.values.entry(value.clone()).or_default();
-                    value.pods.insert(pod.key());
+        }
+        let mut pods = Few::default();
+        match hook.and_then(|place| wanted(selector, place)) {
+            Some((key, values)) => {
+                for pod in own.values(key, values).flat_map(|value| &value.pods) {
+                    let known = facts.pods.get(pod);
+                    if known.is_some_and(|known| selector.matches(&known.labels)) {
+                        pods.insert(pod.clone());
+                    }
                 }
             }
-            label
-        });
-        label.selectors += 1;
-        for value in values {
-            let value = label.values.entry(value.clone()).or_default();
-            value.selectors.insert((selector.clone(), slot));
+            None => {
+                let fitting = facts.pods_in(namespace);
+                for pod in fitting.filter(|pod| selector.matches(&pod.labels)) {
+                    pods.insert(pod.key());
+                }
+            }
         }
+        own.kept.insert(selector.clone(), Kept { hook, pods });
     }
 
-    /// Keeps them no longer.
+    /// Keeps them no longer; it was added.
     pub(super) fn remove(&mut self, namespace: &Str, selector: &Arc<Selector>, slot: SlotId) {
         let Some(own) = self.namespaces.get_mut(namespace) else {
             return;
         };
-        own.loose.remove(selector);
-        if let Some((key, values)) = hook(selector)
-            && let Some(label) = own.labels.get_mut(key)
-        {
-            let wanted = (selector.clone(), slot);
-            for value in values {
-                label.edit(value, |value| value.selectors.remove(&wanted));
+        let hook = match own.kept.remove(selector) {
+            Some(kept) => kept.hook,
+            None => Some(0),
+        };
+        let hung = (selector.clone(), slot);
+        if let Some((key, values)) = hook.and_then(|place| wanted(selector, place)) {
+            if let Some(label) = own.labels.get_mut(key) {
+                for value in values {
+                    label.edit(value, |value| value.selectors.remove(&hung));
+                }
+                label.selectors -= 1;
+                if label.selectors == 0 {
+                    own.labels.remove(key);
+                }
             }
-            label.selectors -= 1;
-            if label.selectors == 0 {
-                own.labels.remove(key);
-            }
+        } else {
+            own.loose.remove(&hung);
         }
         if own.labels.is_empty() && own.loose.is_empty() {
             self.namespaces.remove(namespace);
@@ -139,59 +158,125 @@ impl Selectors {
         let Some(own) = self.namespaces.get_mut(&pod.namespace) else {
             return vec![];
         };
-        let mut touched = vec![];
-        for (state, there) in [(before, false), (after, true)] {
-            let Some(pod) = state else {
-                continue;
-            };
-            let id = &pod.key();
-            for (key, value) in pod.labels.iter() {
-                let Some(label) = own.labels.get_mut(key) else {
-                    continue;
-                };
-                label.edit(value, |value| {
-                    let fitting = value.selectors.iter();
-                    let fitting = fitting.filter(|(selector, _)| selector.matches(&pod.labels));
-                    touched.extend(fitting.map(|(_, slot)| *slot));
-                    match there {
-                        true => value.pods.insert(id.clone()),
-                        false => value.pods.remove(id),
-                    }
-                });
-            }
-            for (selector, loose) in &mut own.loose {
-                if selector.matches(&pod.labels) {
-                    touched.push(loose.slot);
-                    match there {
-                        true => loose.pods.insert(id.clone()),
-                        false => loose.pods.remove(id),
-                    };
-                }
-            }
+        let before = before.map(|pod| &pod.labels);
+        let after = after.map(|pod| &pod.labels);
+        if before == after {
+            let fitting = after.into_iter().flat_map(|labels| own.fitting(labels));
+            return sorted(fitting.map(|(_, slot)| *slot).collect());
         }
-        touched.sort_unstable();
-        touched.dedup();
-        touched
+        let id = pod.key();
+        let left = before.map(|labels| own.place(&id, labels, false));
+        let come = after.map(|labels| own.place(&id, labels, true));
+        sorted([left, come].into_iter().flatten().flatten().collect())
     }
 
-    /// The pods of which some are those that a selector fits, and no other is, sorted.
-    pub(super) fn candidates(&self, namespace: &Str, selector: &Selector) -> Vec<&ObjectId> {
+    /// The pods that a selector fits, sorted; it was added.
+    pub(super) fn pods(&self, namespace: &Str, selector: &Selector) -> &[ObjectId] {
         let Some(own) = self.namespaces.get(namespace) else {
-            return vec![];
+            return &[];
         };
-        let Some((key, values)) = hook(selector) else {
-            let loose = own.loose.get(selector);
-            return loose.into_iter().flat_map(|loose| &loose.pods).collect();
+        let pods = match sole(selector) {
+            Some((key, value)) => {
+                let label = own.labels.get(key);
+                let value = label.and_then(|label| label.values.get(value));
+                value.map(|value| &value.pods)
+            }
+            None => own.kept.get(selector).map(|kept| &kept.pods),
         };
-        let label = own.labels.get(key);
-        let wanted = values
-            .iter()
-            .filter_map(|value| label?.values.get(value))
-            .flat_map(|value| &value.pods);
-        let mut pods: Vec<&ObjectId> = wanted.collect();
-        pods.sort_unstable();
-        pods.dedup();
-        pods
+        pods.map_or(&[], |pods| pods)
+    }
+}
+
+fn sorted(mut slots: Vec<SlotId>) -> Vec<SlotId> {
+    slots.sort_unstable();
+    slots.dedup();
+    slots
+}
+
+impl Namespace {
+    /// The place of the requirement on whose label a selector had best hang: one that is not crowded, if there is any; of those,
+    /// one that is followed anyway; of those, the one of the fewest pods. Pods count last, for they may be yet to come.
+    fn hook(&self, selector: &Selector) -> Option<usize> {
+        let places = 0..selector.requirements.len();
+        let hooks = places.filter_map(|place| {
+            let (key, values) = wanted(selector, place)?;
+            let selectors = self.values(key, values).map(|value| value.selectors.len());
+            let crowd = selectors.max().unwrap_or_default();
+            let crowd = (crowd + 1).saturating_sub(NO_CROWD);
+            let pods = self.values(key, values).map(|value| value.pods.len());
+            let pods: usize = pods.sum();
+            Some((crowd, !self.labels.contains_key(key), pods, place))
+        });
+        hooks.min().map(|(.., place)| place)
+    }
+
+    fn hang(
+        &mut self,
+        namespace: &Str,
+        selector: &Arc<Selector>,
+        slot: SlotId,
+        hook: Option<usize>,
+        facts: &Facts,
+    ) {
+        let hung = (selector.clone(), slot);
+        let Some((key, values)) = hook.and_then(|place| wanted(selector, place)) else {
+            self.loose.insert(hung);
+            return;
+        };
+        let label = self.labels.entry(key.clone()).or_insert_with(|| {
+            let mut label = Label::default();
+            for pod in facts.pods_in(namespace) {
+                if let Some(value) = pod.labels.get(key) {
+                    label.edit(value, |value| value.pods.insert(pod.key()));
+                }
+            }
+            label
+        });
+        label.selectors += 1;
+        for value in values {
+            label.edit(value, |value| value.selectors.insert(hung.clone()));
+        }
+    }
+
+    /// What is known of some values of a label.
+    fn values<'n>(&'n self, key: &Str, values: &'n [Str]) -> impl Iterator<Item = &'n Value> {
+        let label = self.labels.get(key);
+        values.iter().filter_map(move |own| label?.values.get(own))
+    }
+
+    /// The selectors against which a pod with these labels is held.
+    fn near(&self, labels: &Labels) -> impl Iterator<Item = &Hung> {
+        let values = labels.iter().filter_map(|(key, value)| {
+            let label = self.labels.get(key)?;
+            label.values.get(value)
+        });
+        values.flat_map(|value| &value.selectors).chain(&self.loose)
+    }
+
+    /// The selectors that fit a pod with these labels.
+    fn fitting(&self, labels: &Labels) -> impl Iterator<Item = &Hung> {
+        let near = self.near(labels);
+        near.filter(|(selector, _)| selector.matches(labels))
+    }
+
+    /// Lists a pod that has these labels, or lists it no longer; gives the slots of the selectors that fit it.
+    fn place(&mut self, pod: &ObjectId, labels: &Labels, there: bool) -> Vec<SlotId> {
+        let edit = |pods: &mut Few<ObjectId>| match there {
+            true => pods.insert(pod.clone()),
+            false => pods.remove(pod),
+        };
+        let fitting: Vec<Hung> = self.fitting(labels).cloned().collect();
+        for (selector, _) in &fitting {
+            if let Some(kept) = self.kept.get_mut(selector) {
+                edit(&mut kept.pods);
+            }
+        }
+        for (key, value) in labels.iter() {
+            if let Some(label) = self.labels.get_mut(key) {
+                label.edit(value, |value| edit(&mut value.pods));
+            }
+        }
+        fitting.into_iter().map(|(_, slot)| slot).collect()
     }
 }
 
@@ -205,3 +290,6 @@ impl Label {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
