@@ -8,7 +8,7 @@ use super::bed::Bed;
 use super::figure;
 use super::server::Server;
 use super::tools::Tools;
-use crate::record::{Process, Run, Unit};
+use crate::record::{Process, Run, Sample, Unit};
 use crate::stack::{Envoy, EnvoyOptions};
 
 /// After it is ready its memory settles for so long.
@@ -34,8 +34,11 @@ pub(super) async fn record(
         deferred,
         space: None,
     };
+    let idle = Envoy::idle(program, &bed.next_folder("envoy")).await?;
+    let own = used(&idle)?;
+    drop(idle);
     let envoy = Envoy::start(&options, &bed.next_folder("envoy")).await?;
-    let sample = Process::of(envoy.id()).sample()?;
+    let cpu = used(&envoy)?;
     for refused in [
         "cluster_manager.cds.update_rejected",
         "listener_manager.lds.update_rejected",
@@ -51,8 +54,8 @@ pub(super) async fn record(
     run.put(figure::ENVOY_HEAP, Unit::Bytes, heap);
     let memory = Process::of(envoy.id()).sample()?.rss as f64;
     run.put(figure::ENVOY_MEMORY, Unit::Bytes, memory);
-    let cpu = (sample.user + sample.system).as_secs_f64();
-    run.put(figure::ENVOY_CPU, Unit::Seconds, cpu);
+    let cpu = cpu.saturating_sub(own);
+    run.put(figure::ENVOY_CPU, Unit::Seconds, cpu.as_secs_f64());
     let ready = envoy.ready_after.as_secs_f64();
     run.put(figure::ENVOY_READY, Unit::Seconds, ready);
     for (what, stat) in [
@@ -63,4 +66,10 @@ pub(super) async fn record(
         run.put(format!("Envoy {what}"), Unit::Count, count as f64);
     }
     Ok(())
+}
+
+/// CPU since its start.
+fn used(envoy: &Envoy) -> anyhow::Result<Duration> {
+    let since_start = Process::of(envoy.id()).sample()?;
+    Ok(since_start.since(&Sample::default()).cpu())
 }

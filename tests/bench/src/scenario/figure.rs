@@ -4,6 +4,8 @@ use crate::record::Unit;
 
 /// From the first dial, or from the event, to the first acknowledgement.
 pub(crate) const FIRST: &str = "first ACK";
+/// The slowest event to its first one: what comes after that is delivery.
+pub(crate) const FIRST_MAX: &str = "first ACK, max";
 /// To the middle one.
 pub(crate) const MEDIAN: &str = "median ACK";
 /// To the last one.
@@ -50,6 +52,8 @@ pub(crate) const SLOPE: &str = "memory growth per hour";
 pub(crate) const SLOPE_SHARE: &str = "memory growth per hour ÷ memory";
 /// Growth of open files.
 pub(crate) const FILES: &str = "file descriptors gained";
+/// Growth of threads.
+pub(crate) const THREADS: &str = "threads gained";
 /// Requests answered in a second.
 pub(crate) const RATE: &str = "requests";
 /// Requests that a core would answer in a second.
@@ -72,7 +76,7 @@ pub(crate) const GROUP_PEAK: &str = "most memory under the limit";
 pub(crate) const ENVOY_HEAP: &str = "Envoy heap";
 /// What of Envoy is resident.
 pub(crate) const ENVOY_MEMORY: &str = "Envoy memory";
-/// CPU of Envoy until all of its configuration is in use.
+/// CPU of Envoy until all of its configuration is in use, beyond that of one that has none.
 pub(crate) const ENVOY_CPU: &str = "Envoy CPU";
 /// From its start to then.
 pub(crate) const ENVOY_READY: &str = "Envoy ready";
@@ -91,10 +95,9 @@ pub(crate) fn unit(figure: &str) -> Unit {
     match figure {
         MEMORY | MEMORY_EACH | MEMORY_IDLE | WIRE_EACH | BYTES_EACH | GROUP_PEAK | ENVOY_HEAP
         | ENVOY_MEMORY | SLOPE => Unit::Bytes,
-        FIRST | MEDIAN | LAST | LAST_P99 | LAST_MAX | CPU | CPU_EACH | CONNECTED | READY
-        | FIRST_COMPLETE | ANSWER | ANSWER_P99 | OTHERS_ACK | ENVOY_CPU | ENVOY_READY | STALE => {
-            Unit::Seconds
-        }
+        FIRST | FIRST_MAX | MEDIAN | LAST | LAST_P99 | LAST_MAX | CPU | CPU_EACH | CONNECTED
+        | READY | FIRST_COMPLETE | ANSWER | ANSWER_P99 | OTHERS_ACK | ENVOY_CPU | ENVOY_READY
+        | STALE => Unit::Seconds,
         RATE | RATE_CORE | CERTIFICATES_CORE => Unit::PerSecond,
         _ => Unit::Count,
     }

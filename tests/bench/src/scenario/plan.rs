@@ -245,7 +245,7 @@ impl Plan {
                 apart: milliseconds(300),
             },
             webhook: Duration::from_secs(3),
-            rolls: [10, 30, 60].map(Duration::from_secs).to_vec(),
+            rolls: [10, 60].map(Duration::from_secs).to_vec(),
             brief: false,
             soak: None,
         }

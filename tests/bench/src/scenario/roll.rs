@@ -22,6 +22,8 @@ const NOISE: u32 = 5;
 const NOISY: usize = 20;
 /// The longest that an acknowledgement may take.
 const LIMIT: Duration = Duration::from_secs(30);
+/// Rolls before memory is looked at: the allocator grows to what a roll needs at its worst, and keeps it.
+const WARM_UP: usize = 5;
 /// Removals whose acknowledgements are waited for at the same time.
 const OPEN: usize = 4;
 
@@ -29,6 +31,12 @@ const OPEN: usize = 4;
 struct Open {
     watch: WatchId,
     t0: Nanos,
+}
+
+/// From a removal to the first and to the last acknowledgement of it, seconds.
+struct Stale {
+    first: f64,
+    last: f64,
 }
 
 /// One roll over this time, and how long removed endpoints stayed in use.
@@ -46,7 +54,11 @@ pub(super) async fn record(
     let stale = roll(up, shape, &service, over, 0).await?;
     let used = process.sample()?.since(&sample);
     let report = up.client.report().await?.since(&before);
-    let of = Quantiles::of(&stale).unwrap_or_default();
+    let firsts: Vec<f64> = stale.iter().map(|stale| stale.first).collect();
+    let of = Quantiles::of(&firsts).unwrap_or_default();
+    run.put(figure::FIRST, Unit::Seconds, of.p50);
+    run.put(figure::FIRST_MAX, Unit::Seconds, of.max);
+    let of = lasts(&stale);
     run.put(figure::LAST, Unit::Seconds, of.p50);
     run.put(figure::LAST_P99, Unit::Seconds, of.p99);
     run.put(figure::LAST_MAX, Unit::Seconds, of.max);
@@ -70,13 +82,14 @@ pub(super) async fn soak(
     let service = called_by(shape.proxies);
     prepare(up, &service).await?;
     let process = up.server.process();
-    // What the first roll needs stays.
-    roll(up, shape, &service, over, 0).await?;
+    for turn in 0..WARM_UP {
+        roll(up, shape, &service, over, turn).await?;
+    }
     let first = process.sample()?;
     let mut samples = vec![(0.0, first.rss as f64)];
     let mut stale = Vec::new();
     let started = Instant::now();
-    let mut turn = 1;
+    let mut turn = WARM_UP;
     while started.elapsed() < long {
         stale.extend(roll(up, shape, &service, over, turn).await?);
         let now = process.sample()?;
@@ -86,7 +99,7 @@ pub(super) async fn soak(
     }
     let last = process.sample()?;
     let used = last.since(&first);
-    let of = Quantiles::of(&stale).unwrap_or_default();
+    let of = lasts(&stale);
     run.put(figure::LAST_P99, Unit::Seconds, of.p99);
     run.put(figure::LAST_MAX, Unit::Seconds, of.max);
     let slope = slope(&samples);
@@ -96,8 +109,15 @@ pub(super) async fn soak(
     run.put(figure::MEMORY, Unit::Bytes, last.rss as f64);
     let gained = last.fds as f64 - first.fds as f64;
     run.put(figure::FILES, Unit::Count, gained);
+    let gained = last.threads.len() as f64 - first.threads.len() as f64;
+    run.put(figure::THREADS, Unit::Count, gained);
     run.put(figure::CPU, Unit::Seconds, used.cpu().as_secs_f64());
     Ok(())
+}
+
+fn lasts(stale: &[Stale]) -> Quantiles {
+    let lasts: Vec<f64> = stale.iter().map(|stale| stale.last).collect();
+    Quantiles::of(&lasts).unwrap_or_default()
 }
 
 /// The slope of the line through the points that has the least squares.
@@ -142,14 +162,14 @@ pub(super) fn noise(shape: &Shape) -> Noise {
     }
 }
 
-/// From the removal of each endpoint to the last acknowledgement of it, seconds.
+/// How long each removed endpoint stayed in use.
 async fn roll(
     up: &mut Up,
     shape: &Shape,
     service: &str,
     over: Duration,
     turn: usize,
-) -> anyhow::Result<Vec<f64>> {
+) -> anyhow::Result<Vec<Stale>> {
     let count = shape.proxies;
     let (old, new) = (generation(turn), generation(turn + 1));
     let resource = up.server.resource(Kind::Eds, service);
@@ -201,13 +221,18 @@ fn endpoints(service: &str, addresses: &[Ipv4Addr]) -> Change {
     }
 }
 
-async fn settled(client: &mut Driver, one: &Open, count: usize) -> anyhow::Result<f64> {
+async fn settled(client: &mut Driver, one: &Open, count: usize) -> anyhow::Result<Stale> {
     let seen = client.seen(one.watch, count, LIMIT).await?;
     if seen.acks.len() < count {
         let waited = format!("{count} proxies that know of a removed endpoint after {LIMIT:?}");
         return Err(late(client, seen.acks.len(), &waited).await);
     }
-    Ok(seen.after(one.t0).last().copied().unwrap_or_default())
+    let after = seen.after(one.t0);
+    let of = |moment: Option<&f64>| moment.copied().unwrap_or_default();
+    Ok(Stale {
+        first: of(after.first()),
+        last: of(after.last()),
+    })
 }
 
 #[cfg(test)]

@@ -49,14 +49,41 @@ impl Envoy {
     /// # Errors
     /// It cannot be started, or is not ready in time.
     pub async fn start(options: &EnvoyOptions, folder: &Path) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(folder)?;
         let admin = free_port()?;
+        let space = options.space.clone();
+        Self::run(
+            &options.program,
+            space,
+            admin,
+            &bootstrap(options, admin),
+            folder,
+        )
+        .await
+    }
+
+    /// Starts one that has nothing to do, to tell what is Envoy's own.
+    ///
+    /// # Errors
+    /// It cannot be started, or is not ready in time.
+    pub async fn idle(program: &Path, folder: &Path) -> anyhow::Result<Self> {
+        let admin = free_port()?;
+        let bootstrap = json!({ "admin": { "address": address("127.0.0.1", admin) } });
+        Self::run(program, None, admin, &bootstrap, folder).await
+    }
+
+    async fn run(
+        program: &Path,
+        space: Option<Arc<Space>>,
+        admin: u16,
+        bootstrap: &Value,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder)?;
         let file = folder.join("envoy.json");
-        let text = serde_json::to_string_pretty(&bootstrap(options, admin))?;
-        std::fs::write(&file, text)?;
-        let mut command = match &options.space {
-            Some(space) => space.command(&options.program),
-            None => Command::new(&options.program),
+        std::fs::write(&file, serde_json::to_string_pretty(bootstrap)?)?;
+        let mut command = match &space {
+            Some(space) => space.command(program),
+            None => Command::new(program),
         };
         command.arg("--config-path").arg(&file).args([
             "--use-dynamic-base-id",
@@ -66,7 +93,6 @@ impl Envoy {
             "warning",
         ]);
         let mut process = Program::start("envoy", &folder.join("logs"), &command)?;
-        let space = options.space.clone();
         let ready_after = process
             .wait_until(LIMIT, async || {
                 told(space.as_deref(), admin, "/ready").await.is_ok()
@@ -121,10 +147,12 @@ async fn told(space: Option<&Space>, admin: u16, path: &str) -> anyhow::Result<S
     }
 }
 
+fn address(ip: &str, port: u16) -> Value {
+    json!({ "socket_address": { "address": ip, "port_value": port } })
+}
+
 fn bootstrap(options: &EnvoyOptions, admin: u16) -> Value {
-    let address =
-        |ip: String, port: u16| json!({ "socket_address": { "address": ip, "port_value": port } });
-    let target = address(options.target.ip().to_string(), options.target.port());
+    let target = address(&options.target.ip().to_string(), options.target.port());
     let mut cluster = json!({
         "name": XDS,
         "type": "STATIC",
@@ -166,7 +194,7 @@ fn bootstrap(options: &EnvoyOptions, admin: u16) -> Value {
             "cluster": options.proxy["cluster"],
             "metadata": options.proxy["metadata"],
         },
-        "admin": { "address": address("127.0.0.1".to_owned(), admin) },
+        "admin": { "address": address("127.0.0.1", admin) },
         "dynamic_resources": {
             "ads_config": {
                 "api_type": "DELTA_GRPC",
