@@ -141,12 +141,15 @@ impl Candidate {
             .map_err(Failure::from)
     }
 
-    /// Keeps what was received just now. An object that vanished leaves its last holder the time that it had.
+    /// Keeps what was received just now. An object that vanished leaves its last holder the time that it may have.
     fn note(&mut self, lease: Option<&Lease>) {
-        if let Some(lease) = lease {
-            let previous = self.seen.take();
-            let now = Instant::now();
-            self.seen = Some(Seen::note(previous, lease, now, self.timing.ttl()));
+        let now = Instant::now();
+        match (lease, &mut self.seen) {
+            (Some(lease), seen) => {
+                *seen = Some(Seen::note(seen.take(), lease, now, self.timing.ttl()));
+            }
+            (None, Some(seen)) => seen.miss(now),
+            (None, None) => {}
         }
     }
 

@@ -16,6 +16,7 @@ pub(super) struct Seen {
     mark: Mark,
     since: Instant,
     duration: Duration,
+    missed: bool,
 }
 
 /// What changes with every renewal. Labels, annotations and managed fields of the object do not count.
@@ -52,6 +53,15 @@ impl Seen {
             mark,
             since,
             duration,
+            missed: false,
+        }
+    }
+
+    /// Notes that there was no record at `now`. Between the last look and the deletion its holder may have renewed, so when
+    /// the record is missed first, the holder's time starts anew.
+    pub(super) fn miss(&mut self, now: Instant) {
+        if !std::mem::replace(&mut self.missed, true) {
+            self.since = now;
         }
     }
 

@@ -151,18 +151,21 @@ async fn without_the_server_the_leader_ends_early_and_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deleted_record_leaves_its_holder_the_time_it_had() {
-    let server = Server::default();
-    let first_link = Link::default();
-    let first = Lease::start(server.client(first_link.clone()), options("tulle-a"));
-    let second = Lease::start(server.client(Link::default()), options("tulle-b"));
-    leads(&first, Duration::from_secs(1)).await;
-    sleep(Duration::from_secs(30)).await;
-    first_link.cut(true);
-    server.delete();
-    let took = leads(&second, Duration::from_secs(17)).await;
-    assert!(took > Duration::from_secs(3), "{took:?}");
-    assert!(!first.leadership().borrow().is_leader());
+async fn a_deleted_record_leaves_its_holder_the_time_it_may_have() {
+    // The spans between renewals and looks are random: most runs have a renewal that was deleted before it was seen.
+    for _ in 0..50 {
+        let server = Server::default();
+        let first_link = Link::default();
+        let first = Lease::start(server.client(first_link.clone()), options("tulle-a"));
+        leads(&first, Duration::from_secs(1)).await;
+        let second = Lease::start(server.client(Link::default()), options("tulle-b"));
+        sleep(Duration::from_secs(30)).await;
+        first_link.cut(true);
+        server.delete();
+        let took = leads(&second, Duration::from_secs(17)).await;
+        assert!(took >= Duration::from_secs(15), "{took:?}");
+        assert!(!first.leadership().borrow().is_leader());
+    }
 }
 
 #[test]
