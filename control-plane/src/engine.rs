@@ -254,7 +254,8 @@ impl Engine {
     pub fn close(&mut self, group: &Group) {
         self.open.remove(group);
         self.lists.forget_unused();
-        self.pin();
+        let updates = self.pin();
+        debug_assert!(updates.is_empty(), "what is left is pinned as it was");
         self.check(&group.proxy);
         self.cache.forget_unused();
     }

@@ -1,5 +1,7 @@
 //! What a view's owner asked for and cannot have in this form.
 
+use std::sync::Arc;
+
 use tulle_model::linked::{GatewayRoute, OutboundPort, ProxyView, Role, Route};
 use tulle_model::{Capture, Finding, Severity, codes};
 
@@ -10,13 +12,17 @@ use crate::route::compose_accepted;
 /// Everything of the view that is left out of its resources or stands in them other than written; sorted,
 /// each once.
 pub fn findings(view: &ProxyView, capture: Capture) -> Vec<Finding> {
+    findings_with(view, |port| port_findings(port, capture))
+}
+
+/// The same, for who knows the [`port_findings`] of ports that many views share.
+pub fn findings_with(
+    view: &ProxyView,
+    of_port: impl FnMut(&Arc<OutboundPort>) -> Vec<Finding>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     match &view.role {
-        Role::Sidecar(sidecar) => {
-            for port in &sidecar.outbound {
-                findings.extend(port_findings(port, capture));
-            }
-        }
+        Role::Sidecar(sidecar) => findings.extend(sidecar.outbound.iter().flat_map(of_port)),
         Role::Gateway(gateway) => {
             for route in gateway.listeners.iter().flat_map(|l| &l.routes) {
                 gateway_route(route, &mut findings);

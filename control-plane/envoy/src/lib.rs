@@ -36,7 +36,7 @@ mod fixture;
 
 pub use endpoints::endpoints;
 pub use files::{KubernetesSecret, kubernetes_secrets};
-pub use findings::{findings, port_findings};
+pub use findings::{findings, findings_with, port_findings};
 pub use listener::{INBOUND_CAPTURE_PORT, OUTBOUND_CAPTURE_PORT};
 pub use plan::{Assignment, Compiled, Key, Plan, Planned, called, called_ports, own, plan};
 pub use route::{CalledPort, Undeclared};

@@ -6,7 +6,7 @@ mod clusters;
 mod endpoints;
 mod gateways;
 mod host_aliases;
-mod make;
+pub(crate) mod make;
 mod mesh;
 mod mirrors;
 mod mtls;

@@ -6,6 +6,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use tokio::runtime::Handle;
 use tulle_injector::webhook::LATENCY_BOUNDS;
 use tulle_runtime::metrics::MetricsBuilder;
 
@@ -18,7 +19,7 @@ pub(super) struct Metrics {
     pub(super) convergence: Histogram,
 }
 
-/// All metrics, and the registry that shows them.
+/// All metrics, and the registry that shows them. Has to be called on the runtime that they tell of.
 pub(super) fn metrics(late: Late) -> (Metrics, tulle_runtime::metrics::Metrics) {
     let mut builder = MetricsBuilder::new(env!("CARGO_PKG_VERSION"));
     let metrics = Metrics {
@@ -29,6 +30,9 @@ pub(super) fn metrics(late: Late) -> (Metrics, tulle_runtime::metrics::Metrics) 
         "Time from a file's save until the last proxy concerned has accepted the change",
         metrics.convergence.clone(),
     );
+    builder
+        .scope("runtime")
+        .register_collector(Box::new(Runtime(Handle::current())));
     builder
         .scope("xds")
         .register_collector(Box::new(Xds(late.clone())));
@@ -45,6 +49,20 @@ pub(super) fn metrics(late: Late) -> (Metrics, tulle_runtime::metrics::Metrics) 
         .scope("cluster")
         .register_collector(Box::new(ApiServer(late)));
     (metrics, builder.build())
+}
+
+/// Asks the asynchronous runtime when somebody looks.
+#[derive(Debug)]
+struct Runtime(Handle);
+
+impl Collector for Runtime {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let alive = self.0.metrics().num_alive_tasks();
+        let gauge = ConstGauge::new(i64::try_from(alive).unwrap_or(i64::MAX));
+        let help = "Tasks that have not ended";
+        let metric = encoder.encode_descriptor("alive_tasks", help, None, gauge.metric_type())?;
+        gauge.encode(metric)
+    }
 }
 
 /// Reads the server's own counters when somebody looks.

@@ -196,6 +196,20 @@ impl Goal {
         }
     }
 
+    /// That not even a server which knows of nothing keeps the bound on this machine.
+    fn beyond_the_floor(&self, row: &Row, against: Option<Spread>) -> Option<String> {
+        let most = match self.bound {
+            Bound::AtMost(most) => most,
+            Bound::Times(times, of) if of != Stack::Floor => times * against?.median,
+            _ => return None,
+        };
+        let floor = row.stacks.get(&Stack::Floor)?.median;
+        (floor > most).then(|| {
+            let (floor, most) = (row.unit.show(floor), row.unit.show(most));
+            format!("impossible here: the floor itself is at {floor}, the bound at {most}")
+        })
+    }
+
     fn verdict(&self, row: &Row, rows: &[Row], record: &Record) -> Verdict {
         let tulle = row.stacks.get(&Stack::Tulle).copied();
         let ours = tulle.map_or(f64::NAN, |spread| spread.median);
@@ -229,7 +243,13 @@ impl Goal {
         };
         let remark = match outcome {
             Outcome::NotMeasured => self.missing(record),
-            _ => self.remark.to_owned(),
+            Outcome::Fails => {
+                let limit = self.beyond_the_floor(row, against);
+                let parts = [self.remark.to_owned(), limit.unwrap_or_default()];
+                let told = parts.iter().filter(|part| !part.is_empty());
+                told.map(String::as_str).collect::<Vec<_>>().join("; ")
+            }
+            Outcome::Holds | Outcome::Noted => self.remark.to_owned(),
         };
         Verdict {
             goal: self.name.to_owned(),
@@ -344,6 +364,31 @@ mod tests {
             .collect();
         assert_eq!(heap.len(), 1);
         assert!(!heap[0].fails() && heap[0].ratio_shown().unwrap() == "1/9.00");
+    }
+
+    #[test]
+    fn what_the_floor_does_not_reach_is_said_to_be_impossible() {
+        let mut record = Record::default();
+        for (stack, each) in [
+            (Stack::Tulle, 3.0),
+            (Stack::Floor, 2.0),
+            (Stack::IstiodDefault, 30.0),
+            (Stack::IstiodTuned, 50.0),
+        ] {
+            let mut run = Run::new("S1 1000×1000, all called", stack, 9, 1);
+            run.put(figure::MEMORY_EACH, Unit::Bytes, each);
+            record.runs.push(run);
+        }
+        let verdicts = judge(&record);
+        let remark = |against: &str| {
+            let about = |one: &&Verdict| one.goal == "G1" && one.bound.ends_with(against);
+            verdicts.iter().find(about).unwrap().remark.as_str()
+        };
+        assert_eq!(
+            remark("istiod D"),
+            "impossible here: the floor itself is at 2 B, the bound at 1.50 B"
+        );
+        assert_eq!((remark("istiod T"), remark("floor")), ("", ""));
     }
 
     #[test]

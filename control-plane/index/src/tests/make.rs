@@ -335,7 +335,7 @@ pub(super) fn slice_endpoint(ip: &str) -> SliceEndpoint {
     }
 }
 
-pub(super) fn pod(text: &str, pairs: &[(&str, &str)], ips: &[&str]) -> Pod {
+pub(crate) fn pod(text: &str, pairs: &[(&str, &str)], ips: &[&str]) -> Pod {
     let name = name(text);
     let (namespace, name) = (name.namespace.clone(), name.name.clone());
     Pod {

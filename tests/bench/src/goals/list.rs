@@ -15,6 +15,8 @@ const TURNED_ON: &str = "mutual TLS, certificates on the stream, access logs, re
 /// What a certificate is here and there.
 const CERTIFICATES: &str = "Tulle makes the key too and sends both on the proxy's stream: what a storm with certificates costs more than one without; \
      istiod signs requests whose keys their clients made, each after a review of its token by the API server";
+const ELLIPTIC: &str =
+    "its authority has a P-256 key here, in place of the RSA key that it makes by itself";
 const MIB: f64 = 1_048_576.0;
 
 /// A change is told to few if its scenario says so; to all, otherwise.
@@ -208,6 +210,13 @@ pub(super) const GOALS: &[Goal] = &[
         TimesAtLeast(5.0, IstiodDefault),
     )
     .remark(CERTIFICATES),
+    goal(
+        "G15",
+        ("S6", ""),
+        figure::CERTIFICATES_CORE,
+        TimesAtLeast(2.0, IstiodTuned),
+    )
+    .remark(ELLIPTIC),
     goal("G16", ("S7", "200/s"), figure::ANSWER_P99, AtMost(0.002)),
     goal(
         "G16",
@@ -216,6 +225,7 @@ pub(super) const GOALS: &[Goal] = &[
         TimesAtLeast(10.0, IstiodDefault),
     ),
     goal("G17", ("S9", ""), figure::FILES, AtMost(0.0)),
+    goal("G17", ("S9", ""), figure::TASKS, AtMost(0.0)),
     goal("G17", ("S9", ""), figure::SLOPE_SHARE, AtMost(0.01)),
     goal(
         "G17",

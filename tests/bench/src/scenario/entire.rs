@@ -1,4 +1,4 @@
-//! istiod with all that it is shipped with: it admits pods and gives certificates.
+//! istiod with all that it is shipped with: it admits pods and gives certificates. A tuned one signs with an elliptic key.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -35,16 +35,27 @@ pub(super) struct Entire {
 
 impl Entire {
     /// Starts it and waits until it is ready.
-    pub(super) async fn start(tools: &Tools, bed: &mut Bed) -> anyhow::Result<Self> {
+    pub(super) async fn start(
+        tools: &Tools,
+        bed: &mut Bed,
+        profile: Profile,
+    ) -> anyhow::Result<Self> {
         let options = IstiodOptions {
             program: tools.istiod.clone().context("no istiod")?,
-            profile: Profile::Default,
+            profile,
             core: tools.server_core(),
             inject: tools.istio_inject.clone(),
         };
         let folder = bed.next_folder("istiod");
+        let given = match profile {
+            Profile::Default => None,
+            Profile::Tuned => Some(Istiod::give_authority(&folder)?),
+        };
         let istiod = Istiod::start(&options, &bed.server, &folder).await?;
-        let roots = Istiod::roots(&bed.server).await?;
+        let roots = match given {
+            Some(roots) => roots,
+            None => Istiod::roots(&bed.server).await?,
+        };
         Ok(Self { istiod, roots })
     }
 

@@ -18,6 +18,8 @@ pub(crate) const LAST_MAX: &str = "last ACK, max";
 pub(crate) const CPU: &str = "CPU";
 /// CPU of the control plane for an update of one proxy.
 pub(crate) const CPU_EACH: &str = "CPU per update";
+/// CPU in each second in which nothing changes.
+pub(crate) const CPU_IDLE: &str = "CPU per idle second";
 /// Memory that a connected proxy costs.
 pub(crate) const MEMORY_EACH: &str = "memory per proxy";
 /// Memory of the control plane with all proxies connected.
@@ -54,6 +56,8 @@ pub(crate) const SLOPE_SHARE: &str = "memory growth per hour ÷ memory";
 pub(crate) const FILES: &str = "file descriptors gained";
 /// Growth of threads.
 pub(crate) const THREADS: &str = "threads gained";
+/// Growth of the runtime's tasks.
+pub(crate) const TASKS: &str = "tasks gained";
 /// Requests answered in a second.
 pub(crate) const RATE: &str = "requests";
 /// Requests that a core would answer in a second.
@@ -95,9 +99,9 @@ pub(crate) fn unit(figure: &str) -> Unit {
     match figure {
         MEMORY | MEMORY_EACH | MEMORY_IDLE | WIRE_EACH | BYTES_EACH | GROUP_PEAK | ENVOY_HEAP
         | ENVOY_MEMORY | SLOPE => Unit::Bytes,
-        FIRST | FIRST_MAX | MEDIAN | LAST | LAST_P99 | LAST_MAX | CPU | CPU_EACH | CONNECTED
-        | READY | FIRST_COMPLETE | ANSWER | ANSWER_P99 | OTHERS_ACK | ENVOY_CPU | ENVOY_READY
-        | STALE => Unit::Seconds,
+        FIRST | FIRST_MAX | MEDIAN | LAST | LAST_P99 | LAST_MAX | CPU | CPU_EACH | CPU_IDLE
+        | CONNECTED | READY | FIRST_COMPLETE | ANSWER | ANSWER_P99 | OTHERS_ACK | ENVOY_CPU
+        | ENVOY_READY | STALE => Unit::Seconds,
         RATE | RATE_CORE | CERTIFICATES_CORE => Unit::PerSecond,
         _ => Unit::Count,
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::change::late;
 use super::figure;
@@ -24,6 +24,8 @@ const NOISY: usize = 20;
 const LIMIT: Duration = Duration::from_secs(30);
 /// Rolls before memory is looked at: the allocator grows to what a roll needs at its worst, and keeps it.
 const WARM_UP: usize = 5;
+/// How long what a roll has set off may go on.
+const REST: Duration = Duration::from_secs(1);
 /// Removals whose acknowledgements are waited for at the same time.
 const OPEN: usize = 4;
 
@@ -86,6 +88,7 @@ pub(super) async fn soak(
         roll(up, shape, &service, over, turn).await?;
     }
     let first = process.sample()?;
+    let tasks = tasks(up).await?;
     let mut samples = vec![(0.0, first.rss as f64)];
     let mut stale = Vec::new();
     let started = Instant::now();
@@ -111,8 +114,20 @@ pub(super) async fn soak(
     run.put(figure::FILES, Unit::Count, gained);
     let gained = last.threads.len() as f64 - first.threads.len() as f64;
     run.put(figure::THREADS, Unit::Count, gained);
+    if let (Some(before), Some(after)) = (tasks, self::tasks(up).await?) {
+        run.put(figure::TASKS, Unit::Count, after - before);
+    }
     run.put(figure::CPU, Unit::Seconds, used.cpu().as_secs_f64());
     Ok(())
+}
+
+/// Tasks of a control plane that tells of them, when nothing goes on.
+async fn tasks(up: &Up) -> anyhow::Result<Option<f64>> {
+    sleep(REST).await;
+    match up.server.as_tulle() {
+        Some(tulle) => Ok(Some(tulle.tasks().await?)),
+        None => Ok(None),
+    }
 }
 
 fn lasts(stale: &[Stale]) -> Quantiles {
@@ -148,7 +163,7 @@ async fn prepare(up: &mut Up, service: &str) -> anyhow::Result<()> {
     let service = service.to_owned();
     let change = Change::Endpoints { service, addresses };
     events.change(&change).await?;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    sleep(REST).await;
     Ok(())
 }
 

@@ -11,7 +11,10 @@ use crate::record::{Run, Unit};
 /// What comes of it would have come after so long.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// So many changes of each sort, one after the other.
+/// Connections are kept alive all the time: what that takes is looked at for so long.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// So many changes of each sort, one after the other. What they take is told beyond what is used when nothing changes.
 pub(super) async fn record(
     up: &mut Up,
     shape: &Shape,
@@ -31,7 +34,13 @@ pub(super) async fn record(
     }
     tokio::time::sleep(SETTLE).await;
     let process = up.server.process();
-    let (before, sample) = (up.client.report().await?, process.sample()?);
+    let quiet = process.sample()?;
+    tokio::time::sleep(QUIET).await;
+    let sample = process.sample()?;
+    let quiet = sample.since(&quiet);
+    let idle = quiet.cpu().as_secs_f64() / quiet.wall.as_secs_f64().max(1e-9);
+    run.put(figure::CPU_IDLE, Unit::Seconds, idle);
+    let before = up.client.report().await?;
     let mut changes = 0;
     for turn in 0..times {
         let service = data::service(turn % shape.plain_services());
@@ -59,7 +68,8 @@ pub(super) async fn record(
     let used = process.sample()?.since(&sample);
     let sent = up.client.report().await?.since(&before).total();
     run.put(figure::MESSAGES, Unit::Count, sent.messages as f64);
-    let cpu = used.cpu().as_secs_f64() / f64::from(changes.max(1));
+    let beyond = used.cpu().as_secs_f64() - idle * used.wall.as_secs_f64();
+    let cpu = beyond.max(0.0) / f64::from(changes.max(1));
     run.put(figure::CPU_EACH, Unit::Seconds, cpu);
     Ok(())
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::client::Driver;
 use crate::record::{Record, Run, Stack};
-use crate::stack::{Space, TULLE_SERVER_NAME};
+use crate::stack::{Profile, Space, TULLE_SERVER_NAME};
 
 /// What one turn adds to the record.
 struct Turn<'a> {
@@ -331,14 +331,20 @@ impl Turn<'_> {
 
     /// What istiod does besides, as it is shipped; nobody is connected to it meanwhile.
     async fn theirs(&mut self, bed: &mut Bed) {
-        let wanted = self.wants(Id::S6) || self.wants(Id::S7);
-        if self.stack != Stack::IstiodDefault || self.tools.istio_inject.is_none() || !wanted {
+        // Tuned, it differs by the key that signs.
+        let (profile, admits) = match self.stack {
+            Stack::IstiodDefault => (Profile::Default, self.wants(Id::S7)),
+            Stack::IstiodTuned => (Profile::Tuned, false),
+            _ => return,
+        };
+        if self.tools.istio_inject.is_none() || !(admits || self.wants(Id::S6)) {
             return;
         }
-        let entire = match Entire::start(self.tools, bed).await {
+        let entire = match Entire::start(self.tools, bed, profile).await {
             Ok(entire) => entire,
             Err(error) => {
-                let run = self.run(self.label(Id::S7, ""));
+                let id = if admits { Id::S7 } else { Id::S6 };
+                let run = self.run(self.label(id, ""));
                 self.keep(run, Err(error));
                 return;
             }
@@ -348,7 +354,7 @@ impl Turn<'_> {
             let result = entire.certificates(bed, &mut run).await;
             self.keep(run, result);
         }
-        if self.wants(Id::S7) {
+        if admits {
             self.admit(&entire.webhook()).await;
         }
     }

@@ -9,8 +9,9 @@ use anyhow::Context;
 use bytes::Bytes;
 use h2::client::SendRequest;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::Instant;
 
 use super::figure;
 use super::h2_client::{connect, piece};
@@ -119,16 +120,24 @@ async fn open(
     rate: u32,
     time: Duration,
 ) -> anyhow::Result<Vec<f64>> {
-    let end = Instant::now() + time;
-    let mut ticks = interval(Duration::from_secs(1) / rate);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let (tick, mut ticks) = mpsc::unbounded_channel();
+    // The runtime's own timers are a millisecond or two late, which is more than an answer takes.
+    let clock = tokio::task::spawn_blocking(move || {
+        let started = std::time::Instant::now();
+        let mut due = started;
+        while due < started + time {
+            std::thread::sleep(due.saturating_duration_since(std::time::Instant::now()));
+            if tick.send(due).is_err() {
+                break;
+            }
+            due += Duration::from_secs(1) / rate;
+        }
+    });
     let mut tasks = JoinSet::new();
     let failed = Arc::new(AtomicU64::new(0));
-    for turn in 0_usize.. {
-        let due = ticks.tick().await;
-        if due >= end {
-            break;
-        }
+    let mut turn = 0_usize;
+    while let Some(due) = ticks.recv().await {
+        turn += 1;
         let (asker, review) = (askers[turn % askers.len()].clone(), review.clone());
         let failed = failed.clone();
         tasks.spawn(async move {
@@ -142,6 +151,7 @@ async fn open(
             }
         });
     }
+    clock.await?;
     let mut answers = Vec::new();
     while let Some(task) = tasks.join_next().await {
         answers.extend(task?);

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::http::page;
 use super::tulle::pinned;
-use super::{ApiServer, Program, free_port};
+use super::{ApiServer, Program, free_port, pki};
 
 /// Where it keeps what is its own.
 pub const ISTIO_NAMESPACE: &str = "istio-system";
@@ -20,6 +20,8 @@ pub const ISTIOD_SERVER_NAME: &str = "istiod.istio-system.svc";
 const AUTHORITY: &str = "/api/v1/namespaces/istio-system/secrets/istio-ca-secret";
 /// Where it looks for what it injects, from where it is started.
 const INJECTED: &str = "var/lib/istio/inject";
+/// Where it looks for an authority that it is given.
+const GIVEN: &str = "etc/cacerts";
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// How it is set.
@@ -161,6 +163,22 @@ impl Istiod {
             secure,
             ready_after,
         })
+    }
+
+    /// Has one that is to be started below `folder` sign with a P-256 key, and what its certificate is then verified by, PEM.
+    /// By itself it makes an RSA key.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn give_authority(folder: &Path) -> anyhow::Result<String> {
+        let place = folder.join(GIVEN);
+        std::fs::create_dir_all(&place)?;
+        let (certificate, key) = pki::authority("istiod")?;
+        for name in ["ca-cert.pem", "cert-chain.pem", "root-cert.pem"] {
+            std::fs::write(place.join(name), certificate.pem())?;
+        }
+        std::fs::write(place.join("ca-key.pem"), key.key().serialize_pem())?;
+        Ok(certificate.pem())
     }
 
     /// What its certificate is verified by, PEM.

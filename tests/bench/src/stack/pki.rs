@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize, SanType,
+    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize, SanType,
 };
 
 /// The key that signs tokens of service accounts.
@@ -20,17 +20,8 @@ pub(super) const ACCOUNTS_PUBLIC: &str = "accounts.pub";
 /// A file could not be written.
 pub(super) fn make(folder: &Path, kubeconfig: &Path, port: u16) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
-    let key = KeyPair::generate()?;
-    let mut params = named("bench", None);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![
-        KeyUsagePurpose::KeyCertSign,
-        KeyUsagePurpose::CrlSign,
-        KeyUsagePurpose::DigitalSignature,
-    ];
-    let authority = params.self_signed(&key)?;
-    std::fs::write(folder.join("ca.crt"), authority.pem())?;
-    let issuer = Issuer::new(params, key);
+    let (certificate, issuer) = authority("bench")?;
+    std::fs::write(folder.join("ca.crt"), certificate.pem())?;
 
     // Tokens that were made before stay valid.
     if !folder.join(ACCOUNTS_KEY).exists() {
@@ -64,6 +55,22 @@ pub(super) fn make(folder: &Path, kubeconfig: &Path, port: u16) -> anyhow::Resul
     );
     std::fs::write(kubeconfig, text)?;
     Ok(())
+}
+
+/// An authority with a P-256 key: its certificate, and what signs.
+pub(super) fn authority(
+    common: &str,
+) -> Result<(Certificate, Issuer<'static, KeyPair>), rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let mut params = named(common, None);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![
+        KeyUsagePurpose::KeyCertSign,
+        KeyUsagePurpose::CrlSign,
+        KeyUsagePurpose::DigitalSignature,
+    ];
+    let certificate = params.self_signed(&key)?;
+    Ok((certificate, Issuer::new(params, key)))
 }
 
 fn named(common: &str, organization: Option<&str>) -> CertificateParams {

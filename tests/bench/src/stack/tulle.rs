@@ -129,6 +129,17 @@ impl Tulle {
         })
     }
 
+    /// Tasks of its runtime that have not ended.
+    ///
+    /// # Errors
+    /// It does not tell.
+    pub async fn tasks(&self) -> anyhow::Result<f64> {
+        const NAME: &str = "tulle_runtime_alive_tasks ";
+        let metrics = page(self.admin, "/metrics").await?;
+        let value = metrics.lines().find_map(|line| line.strip_prefix(NAME));
+        Ok(value.with_context(|| format!("no {NAME}"))?.parse()?)
+    }
+
     /// All its ports, for one that is to take its place.
     pub fn ports(&self) -> [u16; 4] {
         [self.xds, self.webhook, self.admin, self.dns]

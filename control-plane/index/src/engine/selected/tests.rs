@@ -8,6 +8,7 @@ use tulle_model::selector::Requirement;
 use super::super::slot::{Key, Slots};
 use super::*;
 use crate::key::Fact;
+use crate::tests::make::pod;
 
 /// Selectors and pods of one namespace, and all that there is to know of them, by brute force.
 #[derive(Default)]
@@ -32,21 +33,9 @@ impl Bench {
     fn put(&mut self, name: &str, labels: Option<Labels>, ready: bool) -> Vec<SlotId> {
         let id = pod_id(name);
         let translated = labels.as_ref().map(|labels| {
-            let pod = Pod {
-                namespace: namespace(),
-                name: name.into(),
-                object: id.clone(),
-                labels: labels.clone(),
-                ips: vec![],
-                ready,
-                terminating: false,
-                uid: "".into(),
-                service_account: "".into(),
-                node: None,
-                proxy: None,
-                finished: false,
-                host_network: false,
-            };
+            let mut pod = pod(&format!("{}/{name}", namespace()), &[], &[]);
+            pod.labels = labels.clone();
+            pod.ready = ready;
             Arc::new(Translated {
                 fragments: vec![Fragment::from(pod)],
                 findings: vec![],
