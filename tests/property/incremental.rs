@@ -8,16 +8,17 @@ use tulle_control_plane::engine::{Engine, Group, Resources, Update};
 use tulle_control_plane::translate::translate;
 use tulle_model::settings::Settings;
 use tulle_source::{Content, FileSet};
-use tulle_xds::{Change, Resource, Store, TypeTable, TypeUrl};
+use tulle_xds::{Change, Resource, ResourceKey, Store, TypeTable, TypeUrl};
 
 use crate::universe::{Step, step};
 
-type Contents = BTreeMap<(String, String), String>;
+/// What a group holds: by type and name the version, the bytes and what is required.
+type Contents = BTreeMap<(String, String), (String, Vec<u8>, Vec<ResourceKey>)>;
 
-/// What a group holds: type and name to version.
 fn note(contents: &mut Contents, resource: &Resource) {
     let key = (resource.type_url().to_string(), resource.name().to_string());
-    contents.insert(key, resource.version().to_string());
+    let (version, bytes) = (resource.version().to_string(), resource.message().to_vec());
+    contents.insert(key, (version, bytes, resource.requires().to_vec()));
 }
 
 fn all(resources: &Resources) -> Contents {

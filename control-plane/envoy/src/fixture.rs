@@ -194,7 +194,7 @@ pub(crate) fn colour() -> HostRoutes {
     }
 }
 
-fn cluster(to: Destination, discovery: Discovery) -> ViewCluster {
+pub(crate) fn cluster(to: Destination, discovery: Discovery) -> ViewCluster {
     ViewCluster {
         origin: object("VirtualNode", &to.workload.name),
         hostname: format!("{}.shop.svc.cluster.local", to.workload.name).into(),
@@ -220,7 +220,7 @@ fn eds(name: &str, port: u16) -> Discovery {
     })
 }
 
-fn clusters() -> Arc<Vec<Arc<ViewCluster>>> {
+pub(crate) fn clusters() -> Arc<Vec<Arc<ViewCluster>>> {
     let http = |name| cluster(destination(name, Protocol::Http, 8080), eds(name, 8080));
     let dns = |hostname: &str, all_addresses| Discovery::Dns {
         hostname: hostname.into(),

@@ -39,5 +39,5 @@ pub use files::{KubernetesSecret, kubernetes_secrets};
 pub use findings::{findings, findings_with, port_findings};
 pub use listener::{INBOUND_CAPTURE_PORT, OUTBOUND_CAPTURE_PORT};
 pub use plan::{Assignment, Compiled, Key, Plan, Planned, called, called_ports, own, plan};
-pub use route::{CalledPort, Undeclared};
+pub use route::{CalledPort, Undeclared, VirtualHosts};
 pub use static_bootstrap::{StaticBootstrapError, static_bootstrap};

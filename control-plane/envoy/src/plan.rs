@@ -12,7 +12,7 @@ use tulle_model::settings::Settings;
 use tulle_model::{Capture, ObjectId, Str};
 
 use crate::files::Named;
-use crate::route::CalledPort;
+use crate::route::{CalledPort, VirtualHosts};
 use crate::targets::ClusterNames;
 use crate::{cluster, listener, names, route};
 
@@ -179,7 +179,8 @@ pub fn plan<'a>(view: &'a ProxyView, capture: Capture, settings: &Settings) -> P
     let mut builder = Builder::default();
     builder.extend(resources);
     builder.extend(own(view, capture, settings));
-    builder.extend(called_ports(view, capture).map(|port| port.plan()));
+    let mut hosts = VirtualHosts::default();
+    builder.extend(called_ports(view, capture).map(|port| port.plan(&mut hosts)));
     Plan {
         resources: builder.resources,
         assignments,

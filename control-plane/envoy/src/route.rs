@@ -8,6 +8,7 @@ mod ingress;
 mod matching;
 mod mirror;
 mod retry;
+mod service_host;
 mod virtual_host;
 
 use std::collections::BTreeSet;
@@ -18,6 +19,7 @@ use tulle_proto::route::{Route, RouteConfiguration, VirtualHost};
 use crate::{type_url, wire};
 
 pub use egress::{CalledPort, Undeclared};
+pub use service_host::VirtualHosts;
 
 pub(crate) use egress::egress;
 pub(crate) use gateway::{compose_accepted, gateway};

@@ -35,6 +35,14 @@ impl<'a> ClusterNames<'a> {
         }
     }
 
+    /// Those of a view whose clusters are all called as their destinations are.
+    pub(crate) fn plain(mesh: &'a str) -> Self {
+        Self {
+            mesh,
+            suffixes: BTreeMap::new(),
+        }
+    }
+
     /// The same for a resource that names no others than `used`: what happens to the others does not
     /// change its version.
     pub(crate) fn among(&self, used: impl Iterator<Item = Use<'a>>) -> Self {
@@ -48,6 +56,11 @@ impl<'a> ClusterNames<'a> {
             mesh: self.mesh,
             suffixes,
         }
+    }
+
+    /// Whether some cluster is called otherwise than its destination.
+    pub(crate) fn has_suffixes(&self) -> bool {
+        !self.suffixes.is_empty()
     }
 
     pub(crate) fn mesh(&self) -> &'a str {

@@ -1,12 +1,13 @@
 //! Names: of the user's objects, of the mesh's members, of proxies.
 
+use std::cmp::Ordering;
 use std::fmt;
-use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::interned::{Interned, Pooled, order};
 use crate::pool::Pool;
 
 /// A shared string: names are cloned everywhere and never changed.
@@ -24,12 +25,10 @@ pub fn shared(text: &str) -> Str {
 }
 
 /// A user's object, as findings and refusals by Envoy are reported on it. Equal ones share what they hold: there are many of each.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ObjectId(Arc<ObjectParts>);
+pub type ObjectId = Interned<ObjectParts>;
 
 /// What an [`ObjectId`] says.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ObjectParts {
     /// API group, empty for Kubernetes' core group.
     pub group: Str,
@@ -41,40 +40,49 @@ pub struct ObjectParts {
     pub name: Str,
 }
 
-impl ObjectId {
+impl Interned<ObjectParts> {
     /// Names an object; `namespace` is empty for cluster-scoped kinds.
     pub fn new(group: &str, kind: &str, namespace: &str, name: &str) -> Self {
         let asked = (group, kind, namespace, name);
         let is = |known: &ObjectParts| {
             asked == (&*known.group, &*known.kind, &*known.namespace, &*known.name)
         };
-        let make = || {
-            Arc::new(ObjectParts {
-                group: shared(group),
-                kind: shared(kind),
-                namespace: shared(namespace),
-                name: shared(name),
-            })
+        let make = || ObjectParts {
+            group: shared(group),
+            kind: shared(kind),
+            namespace: shared(namespace),
+            name: shared(name),
         };
-        Self(OBJECTS.one(&asked, is, make))
+        Self::one(&asked, is, make)
     }
 }
 
-impl Deref for ObjectId {
-    type Target = ObjectParts;
+impl Pooled for ObjectParts {
+    fn pool() -> &'static Pool<Self> {
+        &OBJECTS
+    }
 
-    fn deref(&self) -> &ObjectParts {
-        &self.0
+    fn interned(&self) -> ObjectId {
+        ObjectId::new(&self.group, &self.kind, &self.namespace, &self.name)
     }
 }
 
-impl fmt::Debug for ObjectId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+impl PartialOrd for ObjectParts {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
-impl fmt::Display for ObjectId {
+impl Ord for ObjectParts {
+    fn cmp(&self, other: &Self) -> Ordering {
+        order(&self.group, &other.group)
+            .then_with(|| order(&self.kind, &other.kind))
+            .then_with(|| order(&self.namespace, &other.namespace))
+            .then_with(|| order(&self.name, &other.name))
+    }
+}
+
+impl fmt::Display for ObjectParts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.namespace.is_empty() {
             write!(f, "{} {}", self.kind, self.name)
@@ -89,12 +97,10 @@ impl fmt::Display for ObjectId {
 /// `realm` keeps the dialects' namespaces of names apart: an App Mesh VirtualService and an Istio
 /// VirtualService may both be called `shop/cart`. Cluster-scoped members have an empty namespace. Equal names share what they
 /// hold: each is in many places.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Name(Arc<NameParts>);
+pub type Name = Interned<NameParts>;
 
 /// What a [`Name`] says.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NameParts {
     /// The dialect whose rules made this name, such as `appmesh`.
     pub realm: Str,
@@ -104,37 +110,45 @@ pub struct NameParts {
     pub name: Str,
 }
 
-impl Name {
+impl Interned<NameParts> {
     /// Makes a name.
     pub fn new(realm: &str, namespace: &str, name: &str) -> Self {
         let asked = (realm, namespace, name);
         let is = |known: &NameParts| asked == (&*known.realm, &*known.namespace, &*known.name);
-        let make = || {
-            Arc::new(NameParts {
-                realm: shared(realm),
-                namespace: shared(namespace),
-                name: shared(name),
-            })
+        let make = || NameParts {
+            realm: shared(realm),
+            namespace: shared(namespace),
+            name: shared(name),
         };
-        Self(NAMES.one(&asked, is, make))
+        Self::one(&asked, is, make)
     }
 }
 
-impl Deref for Name {
-    type Target = NameParts;
+impl Pooled for NameParts {
+    fn pool() -> &'static Pool<Self> {
+        &NAMES
+    }
 
-    fn deref(&self) -> &NameParts {
-        &self.0
+    fn interned(&self) -> Name {
+        Name::new(&self.realm, &self.namespace, &self.name)
     }
 }
 
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+impl PartialOrd for NameParts {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
-impl fmt::Display for Name {
+impl Ord for NameParts {
+    fn cmp(&self, other: &Self) -> Ordering {
+        order(&self.realm, &other.realm)
+            .then_with(|| order(&self.namespace, &other.namespace))
+            .then_with(|| order(&self.name, &other.name))
+    }
+}
+
+impl fmt::Display for NameParts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.namespace.is_empty() {
             f.write_str(&self.name)
@@ -171,11 +185,10 @@ impl ProxyKind {
 
 /// A proxy group, written `virtualnode/NS/NAME` or `virtualgateway/NS/NAME`: all proxies of one
 /// workload or gateway hold the same config. Equal ones share what they hold.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProxyId(Arc<ProxyParts>);
+pub type ProxyId = Interned<ProxyParts>;
 
 /// What a [`ProxyId`] says.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct ProxyParts {
     /// Sidecar or gateway.
     pub kind: ProxyKind,
@@ -185,37 +198,45 @@ pub struct ProxyParts {
     pub name: Str,
 }
 
-impl ProxyId {
+impl Interned<ProxyParts> {
     /// Names the proxies of an object.
     pub fn new(kind: ProxyKind, namespace: &str, name: &str) -> Self {
         let asked = (kind, namespace, name);
         let is = |known: &ProxyParts| asked == (known.kind, &*known.namespace, &*known.name);
-        let make = || {
-            Arc::new(ProxyParts {
-                kind,
-                namespace: shared(namespace),
-                name: shared(name),
-            })
+        let make = || ProxyParts {
+            kind,
+            namespace: shared(namespace),
+            name: shared(name),
         };
-        Self(PROXIES.one(&asked, is, make))
+        Self::one(&asked, is, make)
     }
 }
 
-impl Deref for ProxyId {
-    type Target = ProxyParts;
+impl Pooled for ProxyParts {
+    fn pool() -> &'static Pool<Self> {
+        &PROXIES
+    }
 
-    fn deref(&self) -> &ProxyParts {
-        &self.0
+    fn interned(&self) -> ProxyId {
+        ProxyId::new(self.kind, &self.namespace, &self.name)
     }
 }
 
-impl fmt::Debug for ProxyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+impl PartialOrd for ProxyParts {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
-impl fmt::Display for ProxyId {
+impl Ord for ProxyParts {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.kind.cmp(&other.kind))
+            .then_with(|| order(&self.namespace, &other.namespace))
+            .then_with(|| order(&self.name, &other.name))
+    }
+}
+
+impl fmt::Display for ProxyParts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.kind.as_str(), self.namespace, self.name)
     }
@@ -237,7 +258,7 @@ impl fmt::Display for ProxyIdError {
 
 impl std::error::Error for ProxyIdError {}
 
-impl FromStr for ProxyId {
+impl FromStr for Interned<ProxyParts> {
     type Err = ProxyIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -257,13 +278,14 @@ impl FromStr for ProxyId {
     }
 }
 
-impl Serialize for ProxyId {
+/// As it is written.
+impl Serialize for ProxyParts {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for ProxyId {
+impl<'de> Deserialize<'de> for Interned<ProxyParts> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?
             .parse()
@@ -278,12 +300,12 @@ mod tests {
     #[test]
     fn equal_names_hold_the_same_and_no_more_than_a_pointer() {
         let object = || ObjectId::new("", "Pod", "shop", "front-1");
-        assert!(Arc::ptr_eq(&object().0, &object().0));
+        assert!(std::ptr::eq(&*object(), &*object()));
         let name = || Name::new("appmesh", "shop", "front-1");
-        assert!(Arc::ptr_eq(&name().0, &name().0));
-        assert!(Arc::ptr_eq(&name().0.name, &object().0.name));
+        assert!(std::ptr::eq(&*name(), &*name()));
+        assert!(Arc::ptr_eq(&name().name, &object().name));
         let proxy = || -> ProxyId { "virtualnode/shop/front".parse().unwrap() };
-        assert!(Arc::ptr_eq(&proxy().0, &proxy().0));
+        assert!(std::ptr::eq(&*proxy(), &*proxy()));
         let sizes = (
             size_of::<ObjectId>(),
             size_of::<Name>(),

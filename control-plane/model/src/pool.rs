@@ -1,19 +1,19 @@
 //! Values that are held once, however often they are made.
 
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// Below this it is not worth while to look for what nobody holds any more.
 const FEW: usize = 1024;
 
 /// Every value of one kind that was asked for and that somebody may hold.
-pub(crate) struct Pool<T: ?Sized>(LazyLock<Mutex<Known<T>>>);
+pub struct Pool<T: ?Sized>(LazyLock<Mutex<Known<T>>>);
 
 struct Known<T: ?Sized> {
     values: HashTable<Arc<T>>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     /// At so many values those are let go that nobody holds.
     full: usize,
 }
@@ -24,7 +24,7 @@ impl<T: ?Sized + Hash> Pool<T> {
         Self(LazyLock::new(|| {
             Mutex::new(Known {
                 values: HashTable::new(),
-                hasher: RandomState::new(),
+                hasher: DefaultHashBuilder::default(),
                 full: FEW,
             })
         }))

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
-use tulle_envoy::{Assignment, Compiled, Planned};
+use tulle_envoy::{Assignment, CalledPort, Compiled, Planned, VirtualHosts};
 use tulle_index::Index;
 use tulle_model::{ObjectId, Str};
 use tulle_xds::{Resource, TypeUrl};
@@ -28,6 +28,7 @@ pub(super) struct Cache {
     /// By name and version. Nobody's object is to blame for endpoints, so that the resource is all there is to hold.
     endpoints: HashMap<(Str, String), Weak<Resource>>,
     assignments: HashSet<Arc<Assignment>>,
+    hosts: VirtualHosts,
     added: usize,
 }
 
@@ -47,6 +48,12 @@ impl Cache {
         self.known.insert(key, Arc::downgrade(&encoded));
         self.added += 1;
         encoded
+    }
+
+    /// The route configuration of a port.
+    pub(super) fn routes(&mut self, port: &CalledPort<'_>) -> Arc<Encoded> {
+        let planned = port.plan(&mut self.hosts);
+        self.get(&planned)
     }
 
     /// An assignment's endpoints as they are now.
@@ -87,6 +94,7 @@ impl Cache {
                 .retain(|_, resource| resource.strong_count() > 0);
             self.assignments
                 .retain(|known| Arc::strong_count(known) > 1);
+            self.hosts.forget_unused();
             self.added = 0;
         }
     }

@@ -191,7 +191,7 @@ impl Called {
         if let Some(encoded) = known.and_then(|routes| routes.encoded.upgrade()) {
             return encoded;
         }
-        let encoded = cache.get(&port.plan());
+        let encoded = cache.routes(port);
         let routes = Routes {
             _port: Arc::downgrade(port.port()),
             encoded: Arc::downgrade(&encoded),

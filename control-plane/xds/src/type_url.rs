@@ -1,11 +1,12 @@
 //! Names of resource types, and the order in which a server sends them.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
 /// The type URL of an xDS resource. Always one of a fixed set of static strings, so copying and comparing are cheap and
 /// what a client sends can never grow a table.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TypeUrl(&'static str);
 
 impl TypeUrl {
@@ -37,6 +38,22 @@ impl TypeUrl {
     /// The message name without its package: `Cluster`, `RouteConfiguration`.
     pub fn short(self) -> &'static str {
         self.0.rsplit(['.', '/']).next().unwrap_or(self.0)
+    }
+}
+
+impl PartialOrd for TypeUrl {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// That of the texts; mostly one is compared with itself.
+impl Ord for TypeUrl {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match std::ptr::eq(self.0, other.0) {
+            true => Ordering::Equal,
+            false => self.0.cmp(other.0),
+        }
     }
 }
 

@@ -4,18 +4,20 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use prost::Message;
-use tulle_model::linked::{HostRoutes, OutboundPort, OutboundService, ProxyView, Sidecar};
-use tulle_model::policy::{ClientPolicy, EgressPolicy, Protocol};
-use tulle_model::{Capture, LoopbackBlock, linked};
+use prost::encoding::message;
+use tulle_model::linked::{OutboundPort, ProxyView, Sidecar};
+use tulle_model::policy::{EgressPolicy, Protocol};
+use tulle_model::{Capture, LoopbackBlock};
 use tulle_proto::matcher::string_matcher::MatchPattern;
 use tulle_proto::route::route::Action;
 use tulle_proto::route::route_match::PathSpecifier;
 use tulle_proto::route::{Route, RouteAction, RouteMatch, VirtualHost};
 
+use super::service_host::{ServiceHost, VIRTUAL_HOSTS, VirtualHosts, uses};
 use super::{action, configuration, headers, matching, requirements, virtual_host};
 use crate::plan::{Parts, Planned, Resource};
-use crate::targets::{ClusterNames, Use};
-use crate::{accepted, fault, names, type_url, wire};
+use crate::targets::ClusterNames;
+use crate::{names, type_url, wire};
 
 /// A route configuration for every port that some HTTP service is called on.
 pub(crate) fn egress<'a>(
@@ -56,10 +58,10 @@ impl<'a> CalledPort<'a> {
         self.undeclared
     }
 
-    /// The route configuration, not encoded yet.
-    pub fn plan(&self) -> Planned<'a> {
+    /// The route configuration, not encoded yet; `hosts` are those of all services so far.
+    pub fn plan(&self, hosts: &mut VirtualHosts) -> Planned<'a> {
         let names = ClusterNames::of(self.view);
-        Planned::new(Egress::new(self.port, self.undeclared.0, &names))
+        Planned::new(Egress::new(self.port, self.undeclared.0, &names, hosts))
     }
 }
 
@@ -81,29 +83,27 @@ enum Fate {
 pub(crate) struct Egress<'a> {
     port: u16,
     protocol: Protocol,
-    services: &'a [OutboundService],
+    services: Vec<ServiceHost<'a>>,
     undeclared: Fate,
     names: ClusterNames<'a>,
 }
 
 impl<'a> Egress<'a> {
-    fn new(port: &'a OutboundPort, undeclared: Fate, names: &ClusterNames<'a>) -> Self {
+    fn new(
+        port: &'a OutboundPort,
+        undeclared: Fate,
+        names: &ClusterNames<'a>,
+        hosts: &mut VirtualHosts,
+    ) -> Self {
+        let services = port.http.iter();
         Self {
             port: port.port,
             protocol: port.http_protocol,
-            services: &port.http,
+            services: services.map(|service| hosts.of(service, names)).collect(),
             undeclared,
             names: names.among(port.http.iter().flat_map(uses)),
         }
     }
-}
-
-fn uses(service: &OutboundService) -> impl Iterator<Item = Use<'_>> {
-    let routes = service.routes.routes.iter();
-    routes.flat_map(|route| {
-        let destinations = route.destinations();
-        destinations.map(|to| (to, service.policy.as_deref()))
-    })
 }
 
 impl Resource for Egress<'_> {
@@ -114,43 +114,32 @@ impl Resource for Egress<'_> {
     }
 
     fn compile(&self) -> Parts {
-        let mut used = BTreeSet::new();
-        let mut parts = Parts::default();
-        let mut hosts = Vec::new();
-        for service in self.services {
-            parts.origins.push(service.routes.object.clone());
-            if accepted::host(&service.routes.host).is_err() {
-                continue;
-            }
-            let routes = &service.routes;
-            let origins = routes.routes.iter().map(|route| route.origin.clone());
-            parts.origins.extend(origins);
-            hosts.push(self.service(routes, service.policy.as_deref(), &mut used));
+        // Messages of one type that stand one behind the other are one: its hosts are encoded already.
+        let mut parts = Parts {
+            bytes: configuration(self.name(), Vec::new()).encode_to_vec(),
+            ..Parts::default()
+        };
+        let services = self.services.iter();
+        let services: Vec<_> = services.map(|one| one.parts(&self.names)).collect();
+        let length = services.iter().map(|service| service.bytes.len()).sum();
+        parts.bytes.reserve(length);
+        for service in services {
+            parts.bytes.extend_from_slice(&service.bytes);
+            parts.origins.extend_from_slice(&service.origins);
+            let clusters = service.clusters.iter();
+            let requires = clusters.map(|cluster| (type_url::CLUSTER, cluster.clone()));
+            parts.requires.extend(requires);
         }
-        hosts.extend(self.undeclared(&mut used));
-        parts.bytes = configuration(self.name(), hosts).encode_to_vec();
-        parts.requires = requirements(used);
+        let mut used = BTreeSet::new();
+        if let Some(host) = self.undeclared(&mut used) {
+            message::encode(VIRTUAL_HOSTS, &host, &mut parts.bytes);
+        }
+        parts.requires.extend(requirements(used));
         parts
     }
 }
 
 impl Egress<'_> {
-    fn service(
-        &self,
-        routes: &HostRoutes,
-        policy: Option<&ClientPolicy>,
-        used: &mut BTreeSet<String>,
-    ) -> VirtualHost {
-        let accepted = routes.routes.iter().filter(|r| accepted::route(r).is_ok());
-        let compiled = accepted.map(|r| route(r, policy, &self.names, used));
-        let hosts = std::iter::once(&routes.host).chain(&routes.host_aliases);
-        let hosts = hosts.filter(|host| accepted::host(host).is_ok());
-        let domains = hosts
-            .flat_map(|host| [host.to_string(), format!("{host}:*")])
-            .collect();
-        virtual_host(routes.host.to_string(), domains, compiled.collect())
-    }
-
     fn undeclared(&self, used: &mut BTreeSet<String>) -> Option<VirtualHost> {
         let cluster = names::allow_all_cluster(self.names.mesh());
         let forward = action::forward_to(cluster.clone());
@@ -163,32 +152,6 @@ impl Egress<'_> {
         let name = names::ALLOW_ALL_VIRTUAL_HOST.to_owned();
         Some(virtual_host(name, vec!["*".to_owned()], routes))
     }
-}
-
-/// A declared route; 503 if none of its targets has any weight.
-fn route(
-    route: &linked::Route,
-    policy: Option<&ClientPolicy>,
-    names: &ClusterNames<'_>,
-    used: &mut BTreeSet<String>,
-) -> Route {
-    let forward = action::forward(route, policy, names, used);
-    let mut compiled = Route {
-        name: route.name.to_string(),
-        r#match: Some(matching::route_match(&route.matches)),
-        action: Some(forward.map_or_else(|| action::answer(503), Action::Route)),
-        ..Default::default()
-    };
-    let extras = &route.extras;
-    headers::change(
-        &mut compiled,
-        &extras.request_headers,
-        &extras.response_headers,
-    );
-    if let Some(fault) = extras.fault {
-        fault::inject(&mut compiled, fault);
-    }
-    compiled
 }
 
 fn every_path() -> RouteMatch {

@@ -11,10 +11,10 @@ use crate::record::{Run, Unit};
 /// What comes of it would have come after so long.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// Connections are kept alive all the time: what that takes is looked at for so long.
+/// Connections are kept alive all the time: what that takes, and is part of what changes take, is looked at for so long.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// So many changes of each sort, one after the other. What they take is told beyond what is used when nothing changes.
+/// So many changes of each sort, one after the other.
 pub(super) async fn record(
     up: &mut Up,
     shape: &Shape,
@@ -68,8 +68,7 @@ pub(super) async fn record(
     let used = process.sample()?.since(&sample);
     let sent = up.client.report().await?.since(&before).total();
     run.put(figure::MESSAGES, Unit::Count, sent.messages as f64);
-    let beyond = used.cpu().as_secs_f64() - idle * used.wall.as_secs_f64();
-    let cpu = beyond.max(0.0) / f64::from(changes.max(1));
+    let cpu = used.cpu().as_secs_f64() / f64::from(changes.max(1));
     run.put(figure::CPU_EACH, Unit::Seconds, cpu);
     Ok(())
 }
