@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tulle_identity::{Identity, ServingCertificate, ServingNames, TrustDomain};
 use tulle_runtime::admin::{AdminPages, AdminServer};
@@ -33,8 +32,7 @@ pub(super) async fn serve(
 
     let (store, feed) = Store::new(TypeTable::envoy());
     let address = SocketAddr::new(config.listen.address, config.listen.xds);
-    let listener = TcpListener::bind(address)
-        .await
+    let listener = tulle_xds::listen(address)
         .with_context(|| format!("xDS port: cannot listen on {address}"))?;
     let address = listener.local_addr()?;
     let server = xds_server(&config, &identity, store.clone())?;

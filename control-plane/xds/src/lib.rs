@@ -32,7 +32,7 @@ pub use feed::{Event, Feed, StreamId};
 pub use layer::Layer;
 pub use resource::{Resource, ResourceKey};
 pub use scope::Scope;
-pub use server::{Counters, PEER_REPORT, PeerCalls, Server, ServerSettings};
+pub use server::{Counters, PEER_REPORT, PeerCalls, Server, ServerSettings, listen};
 pub use session::{HoldView, NackView, SessionSettings, TypeView, Variant};
 pub use snapshot::{Snapshot, StreamView};
 pub use store::Store;

@@ -22,6 +22,7 @@ mod connection;
 mod counters;
 mod left_open;
 mod limits;
+mod listen;
 mod peer;
 mod registry;
 mod route;
@@ -31,6 +32,7 @@ mod stream;
 mod tls;
 
 pub use counters::Counters;
+pub use listen::listen;
 pub use peer::PeerCalls;
 pub use route::REPORT as PEER_REPORT;
 pub use settings::ServerSettings;

@@ -40,9 +40,7 @@ impl Bed {
         };
         let resources = synthetic::resources(SERVICES, 3);
         let any = "127.0.0.1:0".parse().unwrap();
-        let floor = Listening::new(resources, speaks, any, tls.then_some(ca.as_path()))
-            .await
-            .unwrap();
+        let floor = Listening::new(resources, speaks, any, tls.then_some(ca.as_path())).unwrap();
         let proxies = file_of_proxies(folder.path(), count);
         let mut fleet = Fleet::new(floor.ready().unwrap().address, proxies, count);
         fleet.transport = transport;
@@ -236,7 +234,7 @@ async fn a_control_plane_that_comes_late_is_found() {
     let refused = proxies.report().refused;
     assert!(refused.keys().all(|cause| cause.starts_with("connect:")) && !refused.is_empty());
     let floor = Listening::new(synthetic::resources(2, 1), Speaks::Ads, address, None);
-    tokio::spawn(floor.await.unwrap().accept());
+    tokio::spawn(floor.unwrap().accept());
     assert_eq!(proxies.complete(3, PATIENCE).await.complete.len(), 3);
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::frames::Frames;
@@ -44,8 +44,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     args.worker.run(async {
         let resources = dump::read(&args.dump)?;
-        let floor =
-            Listening::new(resources, args.speaks, args.listen, args.tls.as_deref()).await?;
+        let floor = Listening::new(resources, args.speaks, args.listen, args.tls.as_deref())?;
         answer(&Reply::Ok(floor.ready()?))?;
         let server = floor.server.clone();
         // ends with the runtime
@@ -81,7 +80,7 @@ pub(crate) struct Listening {
 }
 
 impl Listening {
-    pub(crate) async fn new(
+    pub(crate) fn new(
         resources: Vec<Resource>,
         speaks: Speaks,
         listen: SocketAddr,
@@ -93,9 +92,7 @@ impl Listening {
         let tls = ca.map(|ca| tls::config(ca, !raw)).transpose()?;
         Ok(Self {
             server: Arc::new(Server::new(frames)),
-            listener: TcpListener::bind(listen)
-                .await
-                .with_context(|| listen.to_string())?,
+            listener: room_for_all(listen).with_context(|| listen.to_string())?,
             tls: tls.map(TlsAcceptor::from),
             greeting,
         })
@@ -125,6 +122,17 @@ impl Listening {
             });
         }
     }
+}
+
+/// Listens with room for as many who come at once as Tulle has.
+fn room_for_all(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(4_096)
 }
 
 async fn connection(

@@ -50,8 +50,7 @@ pub(super) async fn open(
         late,
     } = doors;
     let xds_address = SocketAddr::new(address, config.listen.xds);
-    let xds = TcpListener::bind(xds_address)
-        .await
+    let xds = tulle_xds::listen(xds_address)
         .with_context(|| format!("xDS port: cannot listen on {xds_address}"))?;
     let webhook_address = SocketAddr::new(address, config.listen.webhook);
     let webhook = TcpListener::bind(webhook_address)
